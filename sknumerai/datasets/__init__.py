@@ -1,0 +1,3 @@
+"""Data of the tournament: made, written, downloaded and loaded."""
+
+__all__ = []

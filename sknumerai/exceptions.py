@@ -1,0 +1,71 @@
+"""Errors and warnings of the package."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+__all__ = [
+    "InterruptedFitWarning",
+    "MissingErasError",
+    "OneEraWarning",
+    "SubmissionError",
+    "UnknownHorizonError",
+]
+
+
+class MissingErasError(LookupError):
+    """A splitter or a scorer was given no eras.
+
+    It is a LookupError, not a ValueError: Optuna's search swallows ValueErrors and
+    would then refit default parameters in silence.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import MissingErasError
+    >>> issubclass(MissingErasError, LookupError)
+    True
+    """
+
+
+class UnknownHorizonError(LookupError):
+    """The horizon of a target could not be told from its name.
+
+    A LookupError for the same reason as :class:`MissingErasError`.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import UnknownHorizonError
+    >>> issubclass(UnknownHorizonError, LookupError)
+    True
+    """
+
+
+class SubmissionError(RuntimeError):
+    """A model or a file of predictions cannot be submitted as it is.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import SubmissionError
+    >>> issubclass(SubmissionError, RuntimeError)
+    True
+    """
+
+
+class OneEraWarning(UserWarning):
+    """No eras were found where they matter, so all rows were taken as one era.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import OneEraWarning
+    >>> issubclass(OneEraWarning, UserWarning)
+    True
+    """
+
+
+class InterruptedFitWarning(UserWarning):
+    """Training was interrupted and the best weights so far were kept.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import InterruptedFitWarning
+    >>> issubclass(InterruptedFitWarning, UserWarning)
+    True
+    """

@@ -1,0 +1,3 @@
+"""Losses for torch, era-wise and masked."""
+
+__all__ = []

@@ -1,0 +1,3 @@
+"""Splitters that keep eras whole and know how far targets reach."""
+
+__all__ = []

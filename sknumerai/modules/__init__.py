@@ -1,0 +1,3 @@
+"""Networks for torch: tensors in, tensors out."""
+
+__all__ = []

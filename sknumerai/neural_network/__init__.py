@@ -1,0 +1,3 @@
+"""Networks as scikit-learn estimators."""
+
+__all__ = []

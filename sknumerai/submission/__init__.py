@@ -1,0 +1,3 @@
+"""From a fitted model to a file that Numerai runs."""
+
+__all__ = []
