@@ -1,3 +1,28 @@
-"""Losses for torch, era-wise and masked."""
+"""Losses for torch, era-wise and masked.
 
-__all__ = []
+All losses are ``torch.nn.Module`` with one protocol::
+
+    loss(y_pred, y_true, sample_weight=None, groups=None)  ->  tensor of shape ()
+
+* ``y_pred`` has shape (n, k): n rows, k targets. Shape (n,) means k = 1.
+* ``y_true`` has the same shape. NaN is a missing target: the cell is left out, and what
+  was predicted for it neither changes the loss nor gets a gradient. It is cast to the
+  dtype of ``y_pred``.
+* ``sample_weight`` has shape (n,) and is not negative; None means 1 everywhere. The
+  result is a weighted mean: it is divided by the sum of the weights, so their scale
+  does not matter (Keras divides by the number of rows instead).
+* ``groups`` has shape (n,) and holds the codes 0, 1, ... of the eras in this batch as
+  int64, in any order, eras of any length. None means that the batch is one era.
+  Losses that compare rows with each other do so within an era and average over eras;
+  the others ignore it.
+
+The result is finite, and so are the gradients, if the predictions are: also for targets
+that are missing throughout, eras of one row and constant predictions. Smaller is better.
+"""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from sknumerai.losses._correlation import CorrelationLoss
+from sknumerai.losses._masked_mse import MaskedMSELoss
+
+__all__ = ["CorrelationLoss", "MaskedMSELoss"]

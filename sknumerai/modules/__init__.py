@@ -1,3 +1,7 @@
 """Networks for torch: tensors in, tensors out."""
 
-__all__ = []
+# SPDX-License-Identifier: BSD-3-Clause
+
+from sknumerai.modules._mlp import MLP
+
+__all__ = ["MLP"]

@@ -1,0 +1,71 @@
+"""Pearson's correlation, era by era."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from torch import nn
+
+from sknumerai.losses._eras import EraMoments, check_inputs
+
+
+class CorrelationLoss(nn.Module):
+    """Minus the mean over eras and targets of Pearson's correlation.
+
+    Each era of the batch gives one correlation for each target, over the rows that are
+    observed; they count alike, however many rows the eras have. In the range [-1, 1],
+    the best value is -1.0.
+
+    See Also
+    --------
+    ApproximateSpearmanLoss : With a penalty that also fixes the scale.
+    MaskedMSELoss : Row by row.
+
+    Notes
+    -----
+    Shape: see :mod:`sknumerai.losses`.
+
+    The loss does not see the scale or the level of the predictions of an era. A
+    constant prediction has correlation 0 and a finite gradient. An era with a constant
+    target (a single row, say), or with nothing observed, does not count. Weights enter
+    means, variances and covariances; the eras count alike whatever their weights.
+
+    On CUDA the sums over eras add in an order that changes from call to call, unless
+    ``torch.use_deterministic_algorithms`` is on.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknumerai.losses import CorrelationLoss
+    >>> y_true = torch.tensor([0.0, 0.5, 1.0, 0.0, 0.5, 1.0])
+    >>> y_pred = torch.tensor([0.1, 0.2, 0.3, 5.0, 5.2, 5.4])
+    >>> CorrelationLoss()(y_pred, y_true, groups=torch.tensor([0, 0, 0, 1, 1, 1]))
+    tensor(-1.0000)
+    """
+
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, y_pred, y_true, sample_weight=None, groups=None):
+        """Compute the loss.
+
+        Parameters
+        ----------
+        y_pred : torch.Tensor of shape (n,) or (n, k)
+            Predictions.
+
+        y_true : torch.Tensor of the same shape
+            Targets, NaN where missing.
+
+        sample_weight : torch.Tensor of shape (n,) or None, default=None
+            Weights of the rows within their era.
+
+        groups : torch.Tensor of shape (n,) of int64, or None, default=None
+            Era codes; None means that the batch is one era.
+
+        Returns
+        -------
+        torch.Tensor of shape ()
+            The loss, 0 if no era counts.
+        """
+        y_pred, y_true, weight = check_inputs(y_pred, y_true, sample_weight)
+        moments = EraMoments(y_pred, y_true, weight, groups)
+        return -moments.mean(moments.correlation())

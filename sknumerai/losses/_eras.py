@@ -1,0 +1,233 @@
+"""Sums over the eras of a batch, and what goes into them."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import torch
+
+# Added to variances. A prediction with a standard deviation of 1e-6 has hardly any
+# digits left in float32, so nothing is lost, and gradients stay finite without one.
+EPS = 1e-12
+
+
+def check_inputs(y_pred, y_true, sample_weight=None, *, name="y_true"):
+    """Bring predictions, targets and weights to two dimensions, missing cells masked.
+
+    Parameters
+    ----------
+    y_pred : torch.Tensor of shape (n,) or (n, k)
+        Predictions.
+
+    y_true : torch.Tensor of shape (n,) or (n, k)
+        Targets, NaN where missing.
+
+    sample_weight : torch.Tensor of shape (n,) or None, default=None
+        Weights of the rows; None means 1.
+
+    name : str, default='y_true'
+        What `y_true` is called in messages.
+
+    Returns
+    -------
+    y_pred : torch.Tensor of shape (n, k)
+        Predictions, 0 where the target is missing; half precision becomes float32.
+
+    y_true : torch.Tensor of shape (n, k)
+        Targets in the dtype of `y_pred`, 0 where missing.
+
+    weight : torch.Tensor of shape (n, k)
+        Weight of each cell, 0 where the target is missing.
+    """
+    shapes = tuple(y_pred.shape), tuple(y_true.shape)
+    if y_pred.ndim == 1:
+        y_pred = y_pred[:, None]
+    if y_true.ndim == 1:
+        y_true = y_true[:, None]
+    if y_pred.ndim != 2 or y_pred.shape != y_true.shape:
+        raise ValueError(
+            f"y_pred and {name} must have the same shape, (n,) or (n, k). Got "
+            f"{shapes[0]} and {shapes[1]}."
+        )
+    if y_pred.dtype in (torch.float16, torch.bfloat16):
+        y_pred = y_pred.float()
+    observed = ~torch.isnan(y_true)
+    # The inputs are filled, not the result: the gradient of a NaN that is thrown away
+    # later is NaN.
+    y_pred = torch.where(observed, y_pred, 0.0)
+    y_true = torch.where(observed, y_true, 0.0).to(y_pred.dtype)
+    weight = observed.to(y_pred.dtype)
+    if sample_weight is not None:
+        if sample_weight.shape != y_pred.shape[:1]:
+            raise ValueError(
+                f"sample_weight must have one weight for each of the {len(y_pred)} "
+                f"rows. Got shape {tuple(sample_weight.shape)}."
+            )
+        weight = weight * sample_weight[:, None].to(weight.dtype)
+    return y_pred, y_true, weight
+
+
+def weighted_mean(values, weight):
+    """Average over all cells; 0 if all weights are 0.
+
+    Parameters
+    ----------
+    values : torch.Tensor of shape (n, k)
+        Finite values.
+
+    weight : torch.Tensor of shape (n, k)
+        Weights, not negative.
+
+    Returns
+    -------
+    torch.Tensor of shape ()
+        The mean.
+    """
+    total = weight.sum()
+    return (values * weight).sum() / total.clamp_min(torch.finfo(total.dtype).tiny)
+
+
+class EraSums:
+    """Sums over rows of one era, for all eras of a batch at once.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows in the batch.
+
+    groups : torch.Tensor of shape (n_rows,) of int64, or None
+        Era codes from 0 on; None if the batch is one era.
+    """
+
+    def __init__(self, n_rows, groups):
+        if groups is not None and groups.shape != (n_rows,):
+            raise ValueError(
+                f"groups must have one era code for each of the {n_rows} rows. Got "
+                f"shape {tuple(groups.shape)}."
+            )
+        self.groups = groups
+        self.n_eras = 1 if groups is None or not n_rows else int(groups.max()) + 1
+
+    def sum(self, values):
+        """Add up the rows of each era.
+
+        Parameters
+        ----------
+        values : torch.Tensor of shape (n_rows, k)
+            One value for each row and column.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_eras, k)
+            The sums.
+        """
+        if self.groups is None:
+            return values.sum(dim=0, keepdim=True)
+        out = values.new_zeros(self.n_eras, values.shape[1])
+        return out.index_add(0, self.groups, values)
+
+    def spread(self, statistics):
+        """Hand each row the value of its era.
+
+        Parameters
+        ----------
+        statistics : torch.Tensor of shape (n_eras, k)
+            One value for each era.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_rows, k), or (1, k) if there is one era
+            The values, to be broadcast against rows.
+        """
+        return statistics if self.groups is None else statistics[self.groups]
+
+    def varies(self, values, weight):
+        """Tell where the values of an era differ; False for fewer than two rows.
+
+        Parameters
+        ----------
+        values : torch.Tensor of shape (n_rows, k)
+            One value for each row and column.
+
+        weight : torch.Tensor of shape (n_rows, k)
+            Cells of weight 0 are left out.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_eras, k) of bool
+            The answer.
+        """
+        low = torch.where(weight > 0, values, torch.inf).detach()
+        high = torch.where(weight > 0, values, -torch.inf).detach()
+        if not len(values):
+            return values.new_zeros(1, values.shape[1], dtype=torch.bool)
+        if self.groups is None:
+            return (low.amin(dim=0) < high.amax(dim=0))[None]
+        index = self.groups[:, None].expand_as(low)
+        shape = self.n_eras, low.shape[1]
+        low = low.new_full(shape, torch.inf).scatter_reduce(0, index, low, "amin")
+        high = high.new_full(shape, -torch.inf).scatter_reduce(0, index, high, "amax")
+        return low < high
+
+
+class EraMoments:
+    """Weighted moments of predictions and targets within each era and column.
+
+    Parameters
+    ----------
+    y_pred : torch.Tensor of shape (n, k)
+        Predictions as `check_inputs` returns them.
+
+    y_true : torch.Tensor of shape (n, k)
+        Targets as `check_inputs` returns them.
+
+    weight : torch.Tensor of shape (n, k)
+        Weights as `check_inputs` returns them.
+
+    groups : torch.Tensor of shape (n,) of int64, or None
+        Era codes.
+    """
+
+    def __init__(self, y_pred, y_true, weight, groups):
+        eras = EraSums(len(y_pred), groups)
+        self.eras = eras
+        # number of rows of each era, or the sum of their weights
+        self.total = eras.sum(weight)
+        per_row = weight / eras.spread(
+            self.total.clamp_min(torch.finfo(weight.dtype).tiny)
+        )
+        p = y_pred - eras.spread(eras.sum(y_pred * per_row))
+        t = y_true - eras.spread(eras.sum(y_true * per_row))
+        self.per_row = per_row
+        self.covariance = eras.sum(p * t * per_row)
+        self.pred_variance = eras.sum(p * p * per_row)
+        self.true_variance = eras.sum(t * t * per_row)
+        # Where the target does not vary nothing can correlate with it, whatever is
+        # predicted: such an era does not count.
+        self.counts = eras.varies(y_true, weight)
+
+    def correlation(self):
+        """Return Pearson's correlation, 0 for a constant prediction.
+
+        Returns
+        -------
+        torch.Tensor of shape (n_eras, k)
+            The correlations.
+        """
+        return self.covariance * torch.rsqrt(
+            (self.pred_variance + EPS) * (self.true_variance + EPS)
+        )
+
+    def mean(self, values):
+        """Average over the eras and columns that count; 0 if none does.
+
+        Parameters
+        ----------
+        values : torch.Tensor of shape (n_eras, k)
+            One value for each era and column.
+
+        Returns
+        -------
+        torch.Tensor of shape ()
+            The mean.
+        """
+        n = self.counts.sum().clamp_min(1)
+        return torch.where(self.counts, values, 0.0).sum() / n

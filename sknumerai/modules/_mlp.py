@@ -1,0 +1,221 @@
+"""Multi-layer perceptron."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral, Real
+
+from torch import nn
+
+from sknumerai.modules._activation import make_activation
+from sknumerai.modules._batch_norm import make_batch_norm
+
+
+class MLP(nn.Module):
+    """Dense layers, each followed by an activation, and a linear output.
+
+    A hidden layer is ``Linear -> BatchNorm -> activation -> Dropout``; the last layer
+    is linear. Weights begin as Glorot-uniform, biases as zero.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input columns.
+
+    out_features : int
+        Number of outputs, one for each target.
+
+    hidden_features : sequence of int, default=(256, 128)
+        Widths of the hidden layers, from the input on. Empty for a linear model.
+
+    activation : str or type, default='relu'
+        One of 'elu', 'gelu', 'identity', 'leaky_relu', 'mish', 'relu', 'selu',
+        'sigmoid', 'silu', 'tanh', or a subclass of ``torch.nn.Module`` that is built
+        without arguments.
+
+    batch_norm : bool or 'warm_up', default=False
+        Whether hidden layers are batch-normalized, with the constants of Keras
+        (``eps`` 1e-3, a batch moves the running statistics by 0.01). With 'warm_up'
+        the running statistics are the plain mean of the batches for the first
+        hundred, so that a network trained for a few batches predicts well.
+
+    dropout : float or sequence of float, default=0.0
+        Share of a hidden layer's outputs that is dropped in training: one number for
+        all, or one for each hidden layer. In the range [0, 1).
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer, a dropout is outside [0, 1), or the number
+        of dropouts is not the number of hidden layers.
+
+    See Also
+    --------
+    SupervisedAutoencoder : A network that learns features beside the targets.
+
+    Notes
+    -----
+    Shape: input ``(batch_size, in_features)``, output ``(batch_size, out_features)``.
+
+    In training mode a batch of one row, which has no variance, is normalized by the
+    running statistics.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sknumerai.modules import MLP
+    >>> module = MLP(in_features=42, out_features=3, hidden_features=(64, 32))
+    >>> module(torch.rand(5, 42)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        in_features,
+        out_features,
+        *,
+        hidden_features=(256, 128),
+        activation="relu",
+        batch_norm=False,
+        dropout=0.0,
+    ):
+        super().__init__()
+        sizes = check_sizes("hidden_features", hidden_features)
+        sizes = (
+            check_size("in_features", in_features),
+            *sizes,
+            check_size("out_features", out_features),
+        )
+        dropouts = check_dropouts("dropout", dropout, len(sizes) - 2)
+        layers = []
+        for n_in, n_out, p in zip(sizes[:-2], sizes[1:-1], dropouts):
+            layers += [
+                nn.Linear(n_in, n_out),
+                make_batch_norm(batch_norm, n_out),
+                make_activation(activation),
+                nn.Dropout(p),
+            ]
+        self.hidden = nn.Sequential(*layers)
+        self.output = nn.Linear(sizes[-2], sizes[-1])
+        self.reset_parameters()
+
+    @property
+    def in_features(self):
+        """Number of input columns."""
+        first = self.hidden[0] if len(self.hidden) else self.output
+        return first.in_features
+
+    @property
+    def out_features(self):
+        """Number of outputs."""
+        return self.output.out_features
+
+    def reset_parameters(self):
+        """Draw new weights and forget the running statistics."""
+        reset_parameters(self)
+
+    def forward(self, X):
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (batch_size, in_features)
+            Features.
+
+        Returns
+        -------
+        torch.Tensor of shape (batch_size, out_features)
+            Outputs, not bounded.
+        """
+        return self.output(self.hidden(X))
+
+
+def reset_parameters(module):
+    """Reset all layers of a module: Glorot-uniform weights, zero biases.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Changed in place.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm1d):
+            layer.reset_parameters()
+
+
+def check_size(name, value):
+    """Return a size as an int.
+
+    Parameters
+    ----------
+    name : str
+        The parameter, for the message.
+
+    value : int
+        What was given.
+
+    Returns
+    -------
+    int
+        The size.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive integer. Got {value!r} instead.")
+    return int(value)
+
+
+def check_sizes(name, values):
+    """Return sizes as a tuple of int.
+
+    Parameters
+    ----------
+    name : str
+        The parameter, for the message.
+
+    values : sequence of int
+        What was given.
+
+    Returns
+    -------
+    tuple of int
+        The sizes.
+    """
+    if isinstance(values, (str, Integral)) or not hasattr(values, "__iter__"):
+        raise ValueError(
+            f"{name} must be a sequence of positive integers, for example (64, 32). "
+            f"Got {values!r} instead."
+        )
+    return tuple(check_size(f"each of {name}", v) for v in values)
+
+
+def check_dropouts(name, values, n):
+    """Return one dropout for each of n layers.
+
+    Parameters
+    ----------
+    name : str
+        The parameter, for the message.
+
+    values : float or sequence of float
+        What was given.
+
+    n : int
+        Number of layers.
+
+    Returns
+    -------
+    tuple of float
+        The dropouts.
+    """
+    values = (values,) * n if isinstance(values, Real) else tuple(values)
+    if len(values) != n:
+        raise ValueError(
+            f"{name} must be one number or one for each of the {n} layers that drop. "
+            f"Got {len(values)} numbers: {values}."
+        )
+    for value in values:
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be in [0, 1). Got {value!r} instead.")
+    return tuple(float(v) for v in values)
