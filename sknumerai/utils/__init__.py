@@ -9,15 +9,37 @@ from sknumerai.utils._eras import (
     one_era,
     refuse_era_column,
 )
+from sknumerai.utils._linalg import (
+    least_squares_residuals,
+    orthogonalize,
+    pearson_correlation,
+)
 from sknumerai.utils._optional import import_optional
+from sknumerai.utils._ranks import (
+    average_ranks,
+    era_gaussian_ranks,
+    era_normalized_ranks,
+    gaussian_ranks,
+    normalized_ranks,
+    signed_power,
+)
 
 __all__ = [
     "ERA_LEVEL",
     "LIVE_ERA",
     "Eras",
+    "average_ranks",
     "check_eras",
+    "era_gaussian_ranks",
+    "era_normalized_ranks",
     "era_numbers",
+    "gaussian_ranks",
     "import_optional",
+    "least_squares_residuals",
+    "normalized_ranks",
     "one_era",
+    "orthogonalize",
+    "pearson_correlation",
     "refuse_era_column",
+    "signed_power",
 ]
