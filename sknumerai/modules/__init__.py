@@ -1,7 +1,25 @@
-"""Networks for torch: tensors in, tensors out."""
+"""Networks for torch: tensors in, tensors out.
+
+Modules take and give float32 tensors and know nothing of training, devices or data. All
+can be rebuilt from their class, their constructor's arguments and ``state_dict()``, have
+``reset_parameters()`` where there is something to learn, and are deterministic in
+evaluation mode. Random numbers come from torch's global generators.
+"""
 
 # SPDX-License-Identifier: BSD-3-Clause
 
 from sknumerai.modules._mlp import MLP
+from sknumerai.modules._noise import (
+    CoupledGaussianDropout,
+    FeatureReversalNoise,
+    GaussianNoise,
+)
+from sknumerai.modules._supervised_autoencoder import SupervisedAutoencoder
 
-__all__ = ["MLP"]
+__all__ = [
+    "MLP",
+    "CoupledGaussianDropout",
+    "FeatureReversalNoise",
+    "GaussianNoise",
+    "SupervisedAutoencoder",
+]
