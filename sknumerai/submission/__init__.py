@@ -1,3 +1,5 @@
 """From a fitted model to a file that Numerai runs."""
 
-__all__ = []
+from sknumerai.submission._export import export_model
+
+__all__ = ["export_model"]

@@ -1,0 +1,311 @@
+"""Write a fitted model as the file that Numerai runs."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import importlib
+import inspect
+import os
+import platform
+import secrets
+import sys
+from numbers import Real
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from sknumerai.submission._by_value import dump_by_value
+from sknumerai.submission._fresh import check_in_fresh_process
+from sknumerai.submission._predictor import LivePredictor
+from sknumerai.utils import ERA_LEVEL
+
+# pandas.read_pickle would take a file of these names for a compressed one
+COMPRESSED = {".gz", ".bz2", ".zip", ".xz", ".zst", ".tar"}
+VERSIONED = ("numpy", "scipy", "pandas", "sklearn", "torch", "lightgbm", "xgboost")
+
+
+def export_model(
+    model,
+    path,
+    *,
+    features=None,
+    missing="raise",
+    by_value=(),
+    sample=None,
+    verify=True,
+):
+    """Write a fitted model as a file that Numerai can run.
+
+    The file is a cloudpickle of a callable `predict(live_features,
+    live_benchmark_models)`, the form that Numerai's model upload asks for. sknumerai is
+    stored in it by value, so the file runs where sknumerai and skorch are not
+    installed. The callable takes the model's features by name, ignores all other
+    columns, predicts era by era, and returns a DataFrame indexed by `id` with the column
+    `prediction`, ranks strictly between 0 and 1. Read more in the user guide,
+    "Submission".
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted regressor that follows scikit-learn's conventions, of any package, or
+        a composition of such (Pipeline, VotingRegressor, StackingRegressor,
+        TransformedTargetRegressor, a search). Of a classifier the expected class is
+        taken. `callbacks` of networks are left out of the file.
+
+    path : str or path-like
+        File to write, by custom `predict.pkl`. An existing file is replaced, once the
+        new one is whole.
+
+    features : list of str or None, default=None
+        Features that the model reads, in the order of the columns it was fitted on.
+        By default the model's `feature_names_in_`; needed where it was fitted on an
+        array.
+
+    missing : "raise" or float, default="raise"
+        What the file does where live data lack a feature. "raise": an absent column is
+        an error, and a NaN is handed to the model, which takes or refuses it. A number:
+        stands in for absent columns and for NaN; Numerai's code for missing is 2.
+
+    by_value : tuple of str or module, default=()
+        Further modules to store by value: your own that the model's classes or
+        functions come from, which Numerai does not have either.
+
+    sample : DataFrame or None, default=None
+        A few rows as they come live, to try the model on. By default 64 rows of
+        random codes 0 to 4.
+
+    verify : bool, default=True
+        Whether to load the file in a fresh process where sknumerai and skorch cannot be
+        imported, and to compare its predictions of `sample` with those made here. It
+        takes the seconds that Python takes to import what the model needs.
+
+    Returns
+    -------
+    path : pathlib.Path
+        The file that was written.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+
+    TypeError
+        If `model` is no estimator.
+
+    ValueError
+        If the features are unknown or contradict the model, if the model predicts more
+        than one column or something not finite, or if the name of the file says that
+        it is compressed.
+
+    FileNotFoundError
+        If the directory of `path` does not exist.
+
+    SubmissionError
+        If a part of the model cannot be pickled, or if the file does not load or
+        predicts otherwise in the fresh process. Nothing is written then.
+
+    Notes
+    -----
+    Code stored by value runs on the minor version of Python that wrote it and no other:
+    choose that version's image when you upload. Loading a pickle runs code that it
+    holds: load only files that you wrote.
+
+    References
+    ----------
+    .. [1] Numerai. Model uploads. Numerai documentation.
+
+    .. [2] Numerai. numerai-predict: ``predict.py``, the program that runs uploads.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import Ridge
+    >>> from sknumerai.submission import export_model
+    >>> X = pd.DataFrame({"feature_a": [0, 1, 2, 4], "feature_b": [4, 0, 2, 1]})
+    >>> model = Ridge().fit(X, [0.0, 0.25, 0.5, 1.0])
+    >>> live = X.assign(era="X", other=7).set_axis(["n1", "n2", "n3", "n4"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export_model(model, Path(folder) / "predict.pkl", verify=False)
+    ...     predict = pd.read_pickle(path)
+    >>> predict(live, None)
+        prediction
+    id
+    n1       0.125
+    n2       0.375
+    n3       0.625
+    n4       0.875
+    """
+    path = _check_path(path)
+    _check_model(model)
+    if not (missing == "raise" or (_is_number(missing) and np.isfinite(missing))):
+        raise ValueError(
+            f"The 'missing' parameter of export_model must be 'raise' or a number, "
+            f"such as 2, Numerai's code for missing. Got {missing!r} instead."
+        )
+    names, named = _check_features(model, features)
+    predictor = LivePredictor(
+        model, names, named, _output(model, named), missing, _about()
+    )
+    sample = _check_sample(sample, names)
+    try:
+        expected = predictor(sample)
+    except Exception as error:
+        error.add_note(
+            "export_model tried the model on a few rows. If the model reads other "
+            "values than the codes 0 to 4, pass rows of your data as sample=."
+        )
+        raise
+    modules = [_module(m) for m in (__name__.partition(".")[0], *by_value)]
+    part = path.with_name(f".{path.name}.part-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with open(part, "xb") as file:
+            dump_by_value(predictor, file, modules)
+        if verify:
+            check_in_fresh_process(part, sample, expected)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _check_path(path):
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"export_model: the directory {str(path.parent)!r} does not exist. Create "
+            "it first."
+        )
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"export_model: {str(path)!r} is a directory. Name a file in it, such as "
+            f"{str(path / 'predict.pkl')!r}."
+        )
+    if path.suffix.lower() in COMPRESSED:
+        raise ValueError(
+            f"export_model: Numerai would take {path.name!r} for a compressed file "
+            "and the file is a plain pickle. Choose a name such as 'predict.pkl'."
+        )
+    return path
+
+
+def _check_model(model):
+    if inspect.isclass(model) or not hasattr(model, "predict"):
+        given = "the class" if inspect.isclass(model) else "an object of type"
+        name = model.__name__ if inspect.isclass(model) else type(model).__name__
+        raise TypeError(
+            f"export_model needs a fitted estimator with a method predict, got {given} "
+            f"{name}."
+        )
+    if hasattr(model, "fit"):
+        check_is_fitted(model)
+
+
+def _check_features(model, features):
+    """The features in the model's order, and whether it was fitted on a frame."""
+    seen = _feature_names(model)
+    if seen is None and features is None:
+        raise ValueError(
+            f"export_model cannot tell which columns this {type(model).__name__} "
+            "reads: it was fitted on an array. Pass features=, the names in the order "
+            "of the array's columns, or fit it on a DataFrame."
+        )
+    names = list(seen if features is None else features)
+    if seen is not None and features is not None and names != list(seen):
+        extra = sorted(set(names) - set(seen), key=str)
+        lacking = sorted(set(seen) - set(names), key=str)
+        raise ValueError(
+            f"export_model: features= ({len(names)} names) are not those that the "
+            f"model was fitted on ({len(seen)} names), in that order. Unknown: "
+            f"{extra[:3]}; lacking: {lacking[:3]}. Leave features= out: the model "
+            "knows its own."
+        )
+    n_seen = getattr(model, "n_features_in_", len(names))
+    if seen is None and n_seen != len(names):
+        raise ValueError(
+            f"export_model: the model was fitted on {n_seen} columns and features= "
+            f"has {len(names)} names."
+        )
+    if len(set(names)) < len(names):
+        twice = pd.Index(names)[pd.Index(names).duplicated()].tolist()
+        raise ValueError(f"export_model: {twice[:3]} are named twice in the features.")
+    if ERA_LEVEL in names:
+        raise ValueError(
+            "export_model: the model was fitted on the column 'era' as a feature. A "
+            "live era is none it has seen. Keep eras in the index: "
+            "X.set_index('era', append=True)."
+        )
+    return names, seen is not None
+
+
+def _feature_names(model):
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None:
+        return list(names)
+    # Pipeline asks its first step only, which may be "passthrough"
+    for _, step in getattr(model, "steps", ()):
+        names = getattr(step, "feature_names_in_", None)
+        if names is not None:
+            return list(names)
+        if step is not None and step != "passthrough":
+            break
+    return None
+
+
+def _output(model, named):
+    try:
+        classifies = is_classifier(model)
+    except (AttributeError, TypeError):  # not scikit-learn's kind of object
+        classifies = False
+    if classifies:
+        classes = np.asarray(getattr(model, "classes_", ["no numbers"]))
+        if not hasattr(model, "predict_proba") or classes.dtype.kind not in "biuf":
+            raise TypeError(
+                f"export_model: {type(model).__name__} is a classifier without "
+                "predict_proba or with classes that are no numbers, so its predictions "
+                "cannot be ranked. Use a regressor."
+            )
+        return "predict_proba"
+    if not named and "groups" in inspect.signature(model.predict).parameters:
+        return "predict_groups"  # an array cannot carry its eras
+    return "predict"
+
+
+def _check_sample(sample, names):
+    if sample is None:
+        codes = np.random.default_rng(0).integers(0, 5, (64, len(names)), np.int8)
+        sample = pd.DataFrame(codes, columns=names)
+        sample.index = pd.Index([f"n{i:04d}" for i in range(len(sample))], name="id")
+        return sample.assign(era="X", data_type="live")
+    if not isinstance(sample, pd.DataFrame):
+        raise TypeError(
+            f"export_model: sample must be a DataFrame, got {type(sample).__name__}."
+        )
+    return sample
+
+
+def _module(module):
+    if inspect.ismodule(module):
+        return module
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(
+            f"export_model: by_value names the module {module!r}, which cannot be "
+            f"imported here: {error}."
+        ) from error
+
+
+def _about():
+    packages = {name: sys.modules[name] for name in VERSIONED if name in sys.modules}
+    return {
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "packages": {n: getattr(m, "__version__", "") for n, m in packages.items()},
+    }
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool)
