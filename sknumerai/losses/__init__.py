@@ -22,7 +22,18 @@ that are missing throughout, eras of one row and constant predictions. Smaller i
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+from sknumerai.losses._approximate_spearman import ApproximateSpearmanLoss
 from sknumerai.losses._correlation import CorrelationLoss
+from sknumerai.losses._jensen_shannon import JensenShannonLoss
+from sknumerai.losses._masked_bce import MaskedBCELoss
 from sknumerai.losses._masked_mse import MaskedMSELoss
+from sknumerai.losses._supervised_autoencoder import SupervisedAutoencoderLoss
 
-__all__ = ["CorrelationLoss", "MaskedMSELoss"]
+__all__ = [
+    "ApproximateSpearmanLoss",
+    "CorrelationLoss",
+    "JensenShannonLoss",
+    "MaskedBCELoss",
+    "MaskedMSELoss",
+    "SupervisedAutoencoderLoss",
+]
