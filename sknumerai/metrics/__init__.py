@@ -1,3 +1,37 @@
 """Scores of the tournament, era by era, their summaries and scorers."""
 
-__all__ = []
+from sknumerai.metrics._by_era import era_scores
+from sknumerai.metrics._correlation import (
+    legacy_corr_score,
+    numerai_corr_score,
+    spearman_score,
+)
+from sknumerai.metrics._scorers import (
+    make_era_scorer,
+    numerai_corr_scorer,
+    numerai_sharpe_scorer,
+    spearman_scorer,
+)
+from sknumerai.metrics._summary import (
+    autocorrelation,
+    max_drawdown,
+    score_summary,
+    sharpe_ratio,
+)
+from sknumerai.metrics._weights import target_magnitude_weight
+
+__all__ = [
+    "autocorrelation",
+    "era_scores",
+    "legacy_corr_score",
+    "make_era_scorer",
+    "max_drawdown",
+    "numerai_corr_score",
+    "numerai_corr_scorer",
+    "numerai_sharpe_scorer",
+    "score_summary",
+    "sharpe_ratio",
+    "spearman_score",
+    "spearman_scorer",
+    "target_magnitude_weight",
+]

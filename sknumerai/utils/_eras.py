@@ -186,6 +186,7 @@ def check_eras(
     n_samples=None,
     required=False,
     allow_live=False,
+    names=("X", "y", "the third input"),
     caller="check_eras",
 ):
     """Find and validate the era of each row.
@@ -207,6 +208,9 @@ def check_eras(
 
     allow_live : bool, default=False
         Whether live rows (era "X") are accepted. They are ordered last.
+
+    names : sequence of str, default=("X", "y", "the third input")
+        What messages call each of `objs`; those beyond are counted.
 
     caller : str, default="check_eras"
         Name to begin error messages with.
@@ -233,10 +237,11 @@ def check_eras(
     >>> check_eras(None, X).codes
     array([1, 0])
     """
-    objs = [obj for obj in objs if obj is not None]
+    names = [*names, *(f"input {i + 1}" for i in range(len(names), len(objs)))]
+    named = [(name, obj) for name, obj in zip(names, objs) if obj is not None]
+    objs = [obj for _, obj in named]
     if n_samples is None:
         n_samples = len(objs[0]) if objs else len(groups)
-    named = list(zip(["X", "y", "the third input"], objs))
     if groups is not None:
         named.append(("groups", groups))
     _check_same_rows(named, caller)

@@ -1,0 +1,265 @@
+"""Correlations of predictions with the target."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+
+from sknumerai.metrics._by_era import score_by_era
+from sknumerai.utils import (
+    average_ranks,
+    gaussian_ranks,
+    pearson_correlation,
+    signed_power,
+)
+
+
+def numerai_corr_score(
+    y_true, y_pred, *, groups=None, aggregate="mean", top_bottom=None
+):
+    """Compute Numerai's correlation (CORR) of predictions with the target.
+
+    In each era the predictions are ranked with ties kept, made Gaussian and raised to
+    the power 1.5, the target is centered and raised to the power 1.5, and Pearson's
+    correlation is taken of the two. The power weights the tails, where a portfolio
+    trades. The best value is 1; real models have means of 0.01 to 0.03.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Targets. Rows whose target is NaN (not resolved) are left out, up to a fifth of
+        an era; eras without any target have no score.
+
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_models)
+        Finite predictions, on any scale. The columns are models.
+
+    groups : array-like of shape (n_samples,), default=None
+        Era of each row. By default the index level "era" of y_true or y_pred; where
+        there is none, all rows are one era.
+
+    aggregate : str, callable or None, default="mean"
+        How the scores of eras become one: "mean", "median", "std", "min", "max",
+        "sharpe", "max_drawdown", "positive_share", "autocorrelation", or a callable
+        of one model's scores. None: no aggregate, the scores of all eras.
+
+    top_bottom : int, default=None
+        Correlate over only so many rows with the highest predictions and as many with
+        the lowest. Ranks are taken over all rows.
+
+    Returns
+    -------
+    score : float, Series or DataFrame
+        Float for one model, Series of shape (n_models,) for many. With
+        ``aggregate=None`` the rows are eras in the order of their numbers: Series for
+        one model, DataFrame with y_pred's columns for many. NaN, as in the reference,
+        for an era in which the predictions or the targets are all the same, a single
+        row among them; aggregates by name are then NaN too, callables may leave such
+        eras out.
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not fit each other, a prediction is not finite, more than a
+        fifth of an era's targets (but not all) are missing, or an era has fewer than
+        ``2 * top_bottom`` rows.
+
+    See Also
+    --------
+    spearman_score : Spearman's rank correlation.
+    score_summary : Mean, Sharpe ratio, drawdown and more at once.
+
+    Notes
+    -----
+    At the borders of `top_bottom`, rows of equal predictions are taken in the order in
+    which they come.
+
+    References
+    ----------
+    Numerai, numerai-tools: ``numerai_tools.scoring.numerai_corr``. Numerai's
+    documentation, "Correlation (CORR)".
+
+    Examples
+    --------
+    >>> from sknumerai.metrics import numerai_corr_score
+    >>> y_true, y_pred = [0, 0.5, 1, 0.5], [0.1, 0.3, 0.4, 0.2]
+    >>> round(numerai_corr_score(y_true, y_pred), 3)
+    0.99
+    >>> y_true, y_pred = y_true * 2, y_pred + [2, 4, 3, 1]
+    >>> eras = [1, 1, 1, 1, 2, 2, 2, 2]
+    >>> numerai_corr_score(y_true, y_pred, groups=eras, aggregate=None).round(3)
+    era
+    1    0.990
+    2    0.144
+    dtype: float64
+    """
+    caller = "numerai_corr_score"
+    if top_bottom is not None and not (
+        isinstance(top_bottom, Integral) and top_bottom >= 1
+    ):
+        raise ValueError(
+            f"{caller}: top_bottom must be an integer of at least 1 or None. Got "
+            f"{top_bottom!r} instead."
+        )
+    return score_by_era(
+        partial(numerai_corr, top_bottom=top_bottom, caller=caller),
+        y_true,
+        y_pred,
+        groups=groups,
+        aggregate=aggregate,
+        caller=caller,
+    )
+
+
+def spearman_score(y_true, y_pred, *, groups=None, aggregate="mean"):
+    """Compute Spearman's rank correlation of predictions with the target, by era.
+
+    Ties are kept on both sides. The best value is 1.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Targets. Rows whose target is NaN (not resolved) are left out, up to a fifth of
+        an era; eras without any target have no score.
+
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_models)
+        Finite predictions. The columns are models.
+
+    groups : array-like of shape (n_samples,), default=None
+        Era of each row. By default the index level "era" of y_true or y_pred; where
+        there is none, all rows are one era.
+
+    aggregate : str, callable or None, default="mean"
+        How the scores of eras become one, see :func:`numerai_corr_score`.
+
+    Returns
+    -------
+    score : float, Series or DataFrame
+        As :func:`numerai_corr_score` returns it. NaN for an era in which the
+        predictions or the targets are all the same.
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not fit each other, a prediction is not finite, or more than a
+        fifth of an era's targets, but not all, are missing.
+
+    See Also
+    --------
+    numerai_corr_score : The tournament's score.
+    scipy.stats.spearmanr : The same for one era, with a p-value.
+
+    Examples
+    --------
+    >>> from sknumerai.metrics import spearman_score
+    >>> round(spearman_score([0, 0.5, 1, 0.5], [0.1, 0.3, 0.4, 0.2]), 3)
+    0.949
+    """
+    return score_by_era(
+        spearman,
+        y_true,
+        y_pred,
+        groups=groups,
+        aggregate=aggregate,
+        caller="spearman_score",
+    )
+
+
+def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
+    """Compute the tournament's correlation of 2019 to 2022, by era.
+
+    Pearson's correlation of the ranked predictions, ties broken by the order of rows,
+    with the target. The best value is below 1. Old models were built for it; it is not
+    quite Spearman's correlation, which keeps ties and ranks the target too.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Targets. Rows whose target is NaN (not resolved) are left out, up to a fifth of
+        an era; eras without any target have no score.
+
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_models)
+        Finite predictions. The columns are models. Among equal predictions the row
+        that comes first ranks lower.
+
+    groups : array-like of shape (n_samples,), default=None
+        Era of each row. By default the index level "era" of y_true or y_pred; where
+        there is none, all rows are one era.
+
+    aggregate : str, callable or None, default="mean"
+        How the scores of eras become one, see :func:`numerai_corr_score`.
+
+    Returns
+    -------
+    score : float, Series or DataFrame
+        As :func:`numerai_corr_score` returns it. NaN for an era in which the targets
+        are all the same.
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not fit each other, a prediction is not finite, or more than a
+        fifth of an era's targets, but not all, are missing.
+
+    See Also
+    --------
+    numerai_corr_score : The tournament's score today.
+
+    References
+    ----------
+    Numerai, numerai-tools: ``numerai_tools.scoring.tie_broken_rank_correlation``.
+
+    Examples
+    --------
+    >>> from sknumerai.metrics import legacy_corr_score
+    >>> round(legacy_corr_score([0, 0.5, 1, 0.5], [0.1, 0.3, 0.4, 0.2]), 3)
+    0.949
+    """
+    return score_by_era(
+        legacy_corr,
+        y_true,
+        y_pred,
+        groups=groups,
+        aggregate=aggregate,
+        caller="legacy_corr_score",
+    )
+
+
+def numerai_corr(target, pred, *, top_bottom=None, caller="numerai_corr"):
+    """CORR of one era: (n,) and (n, m) to (m,)."""
+    target = signed_power(target - target.mean(), 1.5)
+    scores = signed_power(gaussian_ranks(pred), 1.5)
+    if top_bottom is None:
+        return pearson_correlation(scores, target)
+    return top_bottom_correlation(scores, target, top_bottom, caller)
+
+
+def spearman(target, pred):
+    """Spearman's correlation of one era: (n,) and (n, m) to (m,)."""
+    return pearson_correlation(average_ranks(pred), average_ranks(target))
+
+
+def legacy_corr(target, pred):
+    """Correlation of one era with ties broken: (n,) and (n, m) to (m,)."""
+    order = np.argsort(pred, axis=0, kind="stable")
+    ranks = np.empty(pred.shape)
+    np.put_along_axis(ranks, order, np.arange(1.0, len(pred) + 1)[:, None], axis=0)
+    return pearson_correlation(ranks, target)
+
+
+def top_bottom_correlation(scores, target, top_bottom, caller):
+    """Pearson's correlation over the highest and lowest of each column of scores."""
+    if len(scores) < 2 * top_bottom:
+        raise ValueError(
+            f"{caller}: an era has {len(scores)} rows, fewer than top_bottom="
+            f"{top_bottom} at either end ({2 * top_bottom}). Use a smaller top_bottom."
+        )
+    order = np.argsort(scores, axis=0, kind="stable")
+    ends = np.concatenate([order[:top_bottom], order[-top_bottom:]])
+    return np.array(
+        [
+            pearson_correlation(scores[rows, j], target[rows])
+            for j, rows in enumerate(ends.T)
+        ]
+    )
