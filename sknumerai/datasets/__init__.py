@@ -1,3 +1,13 @@
 """Data of the tournament: made, written, downloaded and loaded."""
 
-__all__ = []
+from sknumerai.datasets._feature_sets import load_feature_sets
+from sknumerai.datasets._home import get_data_home
+from sknumerai.datasets._load import load_numerai
+from sknumerai.datasets._make import make_numerai
+
+__all__ = [
+    "get_data_home",
+    "load_feature_sets",
+    "load_numerai",
+    "make_numerai",
+]

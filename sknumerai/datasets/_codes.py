@@ -1,0 +1,229 @@
+"""The features of an era: a Gaussian factor model cut into exact quintiles."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+
+from sknumerai.datasets._layout import GROUPS
+from sknumerai.datasets._random import (
+    COPIES,
+    CORRELATION,
+    FACTORS,
+    LOADINGS,
+    NOISE,
+    REFERENCE_ERA,
+    ar1,
+    stream,
+)
+
+# By importance, features are as the official small set, as medium, or as the others.
+TIERS = (42, 811)
+N_COMMON = 3
+PER_GROUP = 2
+# Stocks keep their features for about half a year: new ones are drawn every 26 eras.
+KNOT = 26
+QUINTILES = (0.2, 0.4, 0.6, 0.8)
+# Size of a group's own factor: its square is the mean |correlation| within the group.
+_GROUP_STRENGTH = {"wisdom": 0.52, "agility": 0.50, "dexterity": 0.62}
+_BLOCK = 256
+
+
+class FeatureModel:
+    """Codes 0 to 4 of any era.
+
+    Features are linear in common and group factors, about half of the less important
+    ones are noisy copies of others. Factors and noise of a stock turn slowly, so stocks
+    keep most of their codes from one era to the next. The correlation of two common
+    factors drifts: that is the part of an era that only its cross-section shows.
+
+    Parameters
+    ----------
+    layout : FeatureLayout
+        Names and groups.
+
+    entropy : int
+        What all random streams derive from.
+
+    n_stocks : int
+        The most rows that an era can have.
+    """
+
+    def __init__(self, layout, entropy, n_stocks):
+        self.entropy = entropy
+        self.n_stocks = n_stocks
+        self.n_features = len(layout.names)
+        self._draw_loadings(layout.group_of())
+        self._draw_copies(layout)
+        self._correlations = None
+
+    def _draw_loadings(self, group):
+        rng = stream(self.entropy, LOADINGS)
+        p, n_factors = self.n_features, N_COMMON + PER_GROUP * len(GROUPS)
+        L = np.zeros((p, n_factors))
+        L[:, 0] = rng.normal(0, 0.3, p)
+        L[:, 1:N_COMMON] = rng.normal(0, 0.2, (p, N_COMMON - 1))
+        sign = rng.choice([-1.0, 1.0], p)
+        own = rng.uniform(0.7, 1.3, p) * sign
+        second = rng.normal(0, 0.25, p)
+        strength = np.array([_GROUP_STRENGTH.get(g, 0.32) for g in GROUPS])
+        rows = np.flatnonzero(group >= 0)
+        at = N_COMMON + PER_GROUP * group[rows]
+        L[rows, at] = own[rows] * strength[group[rows]]
+        L[rows, at + 1] = second[rows]
+        communality = (L**2).sum(axis=1)
+        L *= np.sqrt(np.minimum(1, 0.9 / np.maximum(communality, 1e-12)))[:, None]
+        self.loadings = L.astype(np.float32)
+        self.unique = np.sqrt(1 - (L**2).sum(axis=1)).astype(np.float32)
+
+    def _draw_copies(self, layout):
+        """Choose parents: a copy is rho * parent + noise."""
+        rng = stream(self.entropy, COPIES)
+        group, p = layout.group_of(), self.n_features
+        chance, level, pick = rng.random(p), rng.random(p), rng.random(p)
+        self.parent = np.full(p, -1)
+        self.rho = np.zeros(p, dtype=np.float32)
+        originals, by_group = [], {}
+        for i, j in enumerate(layout.order.tolist()):
+            tier = int(np.searchsorted(TIERS, i, side="right"))
+            share, low, high = [(0.12, 0.6, 0.8), (0.3, 0.6, 0.997), (0.6, 0.8, 0.995)][
+                tier
+            ]
+            candidates = by_group.get(group[j]) or originals
+            if chance[i] < share and candidates:
+                self.parent[j] = candidates[int(pick[i] * len(candidates))]
+                self.rho[j] = low + (high - low) * level[i]
+            elif tier < 2:
+                originals.append(j)
+                by_group.setdefault(group[j], []).append(j)
+        self.base = np.flatnonzero(self.parent < 0)
+        self.copy = np.flatnonzero(self.parent >= 0)
+        self._place = np.empty(p, dtype=np.int64)
+        self._place[self.base] = np.arange(len(self.base))
+
+    def codes(self, era, n_rows, order=None):
+        """Draw the features of an era.
+
+        Parameters
+        ----------
+        era : int
+            Era number.
+
+        n_rows : int
+            Number of stocks.
+
+        order : ndarray of shape (n_rows,) or None
+            Order of the rows; by default that of the stocks.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_features, n_rows)
+            int8, each row with exact quintiles.
+        """
+        knot, step = divmod(era, KNOT)
+        angle = 0.5 * np.pi * step / KNOT
+        turn = (knot, np.float32(np.cos(angle)), np.float32(np.sin(angle)))
+        factors = self._factors(era, turn, n_rows)
+        out = np.empty((self.n_features, n_rows), dtype=np.int8)
+        base = np.empty((len(self.base), n_rows), dtype=np.float32)
+        for block, start in enumerate(range(0, len(self.base), _BLOCK)):
+            cols = self.base[start : start + _BLOCK]
+            z = base[start : start + _BLOCK]
+            np.matmul(self.loadings[cols], factors, out=z)
+            self._add_noise(z, self.unique[cols], turn, (0, block))
+            out[cols] = _take(exact_bins(z, QUINTILES), order)
+        for block, start in enumerate(range(0, len(self.copy), _BLOCK)):
+            cols = self.copy[start : start + _BLOCK]
+            rho = self.rho[cols]
+            z = base[self._place[self.parent[cols]]]
+            z *= rho[:, None]
+            self._add_noise(z, np.sqrt(1 - rho**2), turn, (1, block))
+            out[cols] = _take(exact_bins(z, QUINTILES), order)
+        return out
+
+    def correlation_path(self, n_eras):
+        """Return the drifting correlation of the second and third factor, by era."""
+        if self._correlations is None or len(self._correlations) <= n_eras:
+            shocks = stream(self.entropy, CORRELATION).standard_normal(n_eras + 1024)
+            self._correlations = 0.9 * np.tanh(0.6 * ar1(shocks, 0.9))
+        return self._correlations
+
+    def _factors(self, era, turn, n_rows):
+        knot, c, s = turn
+        shape = (self.loadings.shape[1], self.n_stocks)
+        f = c * stream(self.entropy, FACTORS, knot).standard_normal(shape, "f4")
+        if s:
+            f += s * stream(self.entropy, FACTORS, knot + 1).standard_normal(
+                shape, "f4"
+            )
+        f = np.ascontiguousarray(f[:, :n_rows])
+        rho = self.correlation_path(era)[era] if era < REFERENCE_ERA else 0.0
+        rho = np.float32(rho)
+        f[2] = rho * f[1] + np.sqrt(1 - rho**2) * f[2]
+        return f
+
+    def _add_noise(self, z, scale, turn, key):
+        # uniform on 16 bits: codes are ranks, so the shape of the noise does not show
+        knot, c, s = turn
+        n_rows = z.shape[1]
+        width = -(-self.n_stocks // 4)
+        unit = np.sqrt(np.float32(12)) / 65536 * scale.astype(np.float32)
+        for at, weight in ((knot, c), (knot + 1, s)):
+            if weight == 0:
+                continue
+            rng = stream(self.entropy, NOISE, *key, at)
+            raw = rng.bit_generator.random_raw(len(z) * width).view(np.uint16)
+            raw = raw.reshape(len(z), 4 * width)[:, :n_rows]
+            z += np.multiply(raw, (weight * unit)[:, None], dtype=np.float32)
+
+
+def _take(codes, order):
+    return codes if order is None else np.take(codes, order, axis=1)
+
+
+def cut_positions(n, quantiles):
+    """Return how many of `n` rows lie below each quantile, as pandas.qcut has it."""
+    return [int(np.floor(q * (n - 1))) + 1 for q in quantiles]
+
+
+def exact_bins(z, quantiles):
+    """Cut each row of `z` into bins whose sizes do not depend on its values.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_rows, n_values)
+        float32. Ranked on 16 bits between a row's extremes; ties go by position.
+
+    quantiles : tuple of float
+        Increasing.
+
+    Returns
+    -------
+    bins : ndarray of shape (n_rows, n_values)
+        int8, 0 to ``len(quantiles)``.
+    """
+    low, high = z.min(axis=1, keepdims=True), z.max(axis=1, keepdims=True)
+    scale = np.float32(65535) / np.maximum(high - low, np.float32(1e-30))
+    level = ((z - low) * scale).astype(np.uint16)
+    # a radix sort: four times as fast as a partition of floats
+    ranked = np.sort(level, axis=1, kind="stable")
+    bins = np.zeros(z.shape, dtype=np.int8)
+    for cut in cut_positions(z.shape[1], quantiles):
+        if cut >= z.shape[1]:
+            continue
+        edge = ranked[:, cut, None]
+        above = level >= edge
+        tied = np.flatnonzero(ranked[:, cut - 1] == edge[:, 0])
+        if len(tied):
+            _split_ties(above, level, ranked, tied, cut)
+        bins += above.view(np.int8)
+    return bins
+
+
+def _split_ties(above, level, ranked, tied, cut):
+    """Let the first of the values that tie across a cut go below it."""
+    edge = ranked[tied, cut, None]
+    below = cut - (level[tied] < edge).sum(axis=1)
+    rows, cols = np.nonzero(level[tied] == edge)
+    starts = np.searchsorted(rows, np.arange(len(tied)))
+    first = np.arange(len(rows)) - starts[rows] < below[rows]
+    above[tied[rows[first]], cols[first]] = False

@@ -1,0 +1,263 @@
+"""A synthetic tournament: any of its eras, alone or beside others, the same."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sknumerai.datasets._codes import FeatureModel
+from sknumerai.datasets._layout import make_layout
+from sknumerai.datasets._random import MODELS, ROWS, stream
+from sknumerai.datasets._signal import HORIZON_GAIN, NONLINEAR, SignalModel
+from sknumerai.datasets._targets import (
+    AUX_SIGNAL,
+    CORRELATIONS,
+    ReturnModel,
+    bin_targets,
+    expected_target,
+)
+
+BENCHMARK_NAMES = ["v53_lgbm_ender20", "v53_lgbm_ender60"]
+META_MODEL_NAME = "numerai_meta_model"
+# Rows of some eras of the official files; between them the number changes steadily.
+_ROWS = {
+    1: 2314,
+    50: 3732,
+    100: 4288,
+    200: 5115,
+    300: 5072,
+    400: 4879,
+    500: 4638,
+    574: 5580,
+    600: 5855,
+    700: 5594,
+    800: 6254,
+    900: 6524,
+    951: 7309,
+    1000: 6874,
+    1100: 6220,
+    1150: 6135,
+    1200: 6658,
+    1231: 7058,
+}
+_MOST_ROWS = 7400
+# CORR of the models that the official files hold, at signal=1
+_MODEL_CORR = np.array([0.0209, 0.0225, 0.0221])
+# Correlation of what they say beyond the signal: benchmarks (20, 60), meta model
+_MODEL_ERRORS = np.array([[1.0, 0.79, 0.56], [0.79, 1.0, 0.56], [0.56, 0.56, 1.0]])
+_BITS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class EraData:
+    """All that is known about one era; rows are in the order of `ids`.
+
+    Parameters
+    ----------
+    number : int
+        Era number.
+
+    ids : list of str
+        Sorted.
+
+    codes : ndarray of shape (n_features, n_rows)
+        int8.
+
+    targets : ndarray of shape (n_targets, n_rows)
+        float32, resolved.
+
+    oracle, stable_oracle : ndarray of shape (n_rows,)
+        Expectation of the first target with the era's own premia, and with mean premia.
+
+    benchmark : ndarray of shape (2, n_rows)
+        Ranks in (0, 1).
+
+    meta_model : ndarray of shape (n_rows,)
+        Ranks in (0, 1).
+    """
+
+    number: int
+    ids: list
+    codes: np.ndarray
+    targets: np.ndarray
+    oracle: np.ndarray
+    stable_oracle: np.ndarray
+    benchmark: np.ndarray
+    meta_model: np.ndarray
+
+
+class Tournament:
+    """Draw eras of a synthetic tournament.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features.
+
+    n_rows : int or "real"
+        Rows of each era.
+
+    targets : list of (str, int)
+        Families and horizons, the main target first.
+
+    signal : float
+        Size of the signal, 1 for the real one.
+
+    missing : float
+        Share of features that the first eras lack.
+
+    entropy : int
+        What all random streams derive from.
+    """
+
+    def __init__(self, n_features, n_rows, targets, signal, missing, entropy):
+        self.n_rows = n_rows
+        self.targets = targets
+        self.entropy = entropy
+        self.layout = make_layout(n_features)
+        n_stocks = _MOST_ROWS if n_rows == "real" else n_rows
+        self.features = FeatureModel(self.layout, entropy, n_stocks)
+        self.signal = SignalModel(self.features, self.layout, entropy, signal)
+        self.returns = ReturnModel(entropy, n_stocks)
+        self._missing_until = self._draw_missing(missing)
+        self._draw_models()
+
+    def rows_of(self, era):
+        """Return the number of rows of an era."""
+        if self.n_rows != "real":
+            return self.n_rows
+        n = np.interp(era, list(_ROWS), list(_ROWS.values()))
+        wiggle = stream(0, ROWS, era).normal(0, 30)
+        return int(np.clip(n + wiggle, 2000, _MOST_ROWS))
+
+    def era(self, number):
+        """Draw an era.
+
+        Parameters
+        ----------
+        number : int
+            Era number, from 1.
+
+        Returns
+        -------
+        era : EraData
+        """
+        n = self.rows_of(number)
+        ids, order = self._ids(number, n)
+        codes = self.features.codes(number, n, order)
+        codes[self._missing_until > number] = 2
+        values = self._values(codes)
+        context = self.signal.context(codes)
+        main = self.targets[0]
+        signals = {
+            h: self._weigh(values, *self.signal.weigh(number, h, context))
+            for h in dict.fromkeys(h for _, h in self.targets)
+        }
+        noise = self.returns.noise(self.targets, number, n)
+        latent = np.stack(
+            [
+                self._family_signal(family, h, signals[h], values)
+                + noise[family, h][order]
+                for family, h in self.targets
+            ]
+        )
+        stable = self._weigh(values, self.signal.linear, self.signal.weights)
+        gain = HORIZON_GAIN[main[1]] * self.signal.signal
+        main_signal = self._family_signal(*main, signals[main[1]], values)
+        main_stable = self._family_signal(*main, gain * stable, values)
+        ranks = self._predict(values, stable)
+        return EraData(
+            number,
+            ids,
+            codes,
+            bin_targets(latent),
+            expected_target(main_signal),
+            expected_target(main_stable),
+            ranks[:2],
+            ranks[2],
+        )
+
+    def _values(self, codes):
+        """Standardised codes, product with fixed weights taken blockwise, and terms."""
+        return codes, self.signal.terms(codes)
+
+    def _weigh(self, values, linear, terms):
+        codes, phi = values
+        out = terms.astype(np.float32) @ phi
+        linear = (linear / np.sqrt(2)).astype(np.float32)
+        for a in range(0, len(codes), 512):
+            block = codes[a : a + 512].astype(np.float32)
+            out += linear[a : a + 512] @ block
+        return out - 2 * linear.sum()
+
+    def _family_signal(self, family, horizon, signal, values):
+        if family == "ender":
+            return signal
+        rng = stream(self.entropy, MODELS, 1 + list(CORRELATIONS).index(family))
+        own = rng.standard_normal(self.signal.n_terms)
+        own *= NONLINEAR[0] / np.sqrt((own**2).sum())
+        own = (own.astype(np.float32) @ values[1]) * np.float32(
+            self.signal.signal * HORIZON_GAIN[horizon]
+        )
+        return AUX_SIGNAL * signal + np.sqrt(1 - AUX_SIGNAL**2) * own
+
+    def _draw_models(self):
+        """Weights of the benchmark models and the meta model.
+
+        Each is a share of the stable signal and an error that is a function of the
+        features too, as the error of a fitted model is.
+        """
+        rng = stream(self.entropy, MODELS, 0)
+        n = self.signal.n_terms
+        shocks = np.linalg.cholesky(_MODEL_ERRORS) @ rng.standard_normal(
+            (3, n + self.features.n_features)
+        )
+        self._error_terms = shocks[:, :n] / np.sqrt(n)
+        self._error_linear = shocks[:, n:] / np.sqrt(self.features.n_features)
+        attainable = 0.93 * self.signal.stable_sd / max(self.signal.signal, 1e-12)
+        share = _MODEL_CORR / max(attainable, 1e-12)
+        self._share = np.minimum(share, 0.9)
+
+    def _predict(self, values, stable):
+        n = len(stable)
+        out = np.empty((3, n), dtype=np.float32)
+        for k in range(3):
+            terms = self._weigh(values, 0 * self._error_linear[k], self._error_terms[k])
+            linear = self._weigh(
+                values, self._error_linear[k], 0 * self._error_terms[k]
+            )
+            error = _unit(0.63 * _unit(terms) + 0.77 * _unit(linear))
+            c = self._share[k]
+            score = c * _unit(stable) + np.sqrt(1 - c**2) * error
+            out[k, np.argsort(score, kind="stable")] = (np.arange(n) + 0.5) / n
+        return out
+
+    def _draw_missing(self, share):
+        """Number of the first era that has each feature.
+
+        Of the features that some eras lack, a third begins within a year, a third
+        within two, and the latest after eight.
+        """
+        rng = stream(self.entropy, MODELS, 100)
+        p = self.features.n_features
+        late = rng.random(p) < share
+        at = rng.random(p)
+        begin = np.interp(at, [0, 0.4, 0.7, 0.85, 1], [12, 60, 70, 123, 406])
+        return np.where(late, np.round(begin).astype(np.int64) + 1, 0)
+
+    def _ids(self, era, n):
+        """Ids of an era, sorted, and the stock of each: a permutation of 60 bits."""
+        mask = np.uint64(2**_BITS - 1)
+        keys = stream(self.entropy, ROWS).integers(2**_BITS, size=4, dtype=np.uint64)
+        x = np.uint64(era << 32) + np.arange(n, dtype=np.uint64)
+        for key in keys:
+            x = (x * (key | np.uint64(1)) + key) & mask
+            x ^= x >> np.uint64(29)
+        order = np.argsort(x)
+        return [f"n{v:015x}" for v in x[order].tolist()], order
+
+
+def _unit(x):
+    sd = x.std()
+    return (x - x.mean()) / sd if sd > 0 else x - x.mean()
