@@ -5,7 +5,7 @@
 import torch
 from torch import nn
 
-from sknumerai.losses._eras import EPS, EraMoments, check_inputs
+from sknumerai.losses._eras import EPS, EraMoments, fill_missing
 
 
 class ApproximateSpearmanLoss(nn.Module):
@@ -43,7 +43,7 @@ class ApproximateSpearmanLoss(nn.Module):
 
     Predictions are taken as they are: stretching the scores of an era to [0, 1] or
     [-1, 1] is the ranker's part. As in `CorrelationLoss` an era with a constant target
-    does not count, and weights act within the era; N is then the sum of the weights.
+    does not count, and weights act within the era, where only their ratios matter.
 
     References
     ----------
@@ -93,14 +93,15 @@ class ApproximateSpearmanLoss(nn.Module):
         torch.Tensor of shape ()
             The loss, 0 if no era counts.
         """
-        y_pred, y_true, weight = check_inputs(y_pred, y_true, sample_weight)
-        moments = EraMoments(y_pred, y_true, weight, groups)
+        y_pred, y_true, observed = fill_missing(y_pred, y_true)
+        moments = EraMoments(y_pred, y_true, observed, sample_weight, groups)
         loss = 1 - moments.correlation()
         if self.penalty_weight:
             squares = moments.eras.sum((y_pred - y_true).square() * moments.per_row)
             sqd = squares * torch.rsqrt(moments.true_variance + EPS)
             if self.penalty_norm == "batch":
-                sqd = sqd * (moments.total / moments.eras.n_eras).sqrt()
+                n_rows = moments.eras.sum((moments.per_row > 0).to(sqd.dtype))
+                sqd = sqd * (n_rows / moments.eras.n_eras).sqrt()
             loss = loss + self.penalty_weight * sqd
         return moments.mean(loss)
 

@@ -4,7 +4,7 @@
 
 from torch import nn
 
-from sknumerai.losses._eras import EraMoments, check_inputs
+from sknumerai.losses._eras import EraMoments, fill_missing
 
 
 class CorrelationLoss(nn.Module):
@@ -66,6 +66,6 @@ class CorrelationLoss(nn.Module):
         torch.Tensor of shape ()
             The loss, 0 if no era counts.
         """
-        y_pred, y_true, weight = check_inputs(y_pred, y_true, sample_weight)
-        moments = EraMoments(y_pred, y_true, weight, groups)
+        y_pred, y_true, observed = fill_missing(y_pred, y_true)
+        moments = EraMoments(y_pred, y_true, observed, sample_weight, groups)
         return -moments.mean(moments.correlation())

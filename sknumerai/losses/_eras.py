@@ -9,33 +9,27 @@ import torch
 EPS = 1e-12
 
 
-def check_inputs(y_pred, y_true, sample_weight=None, *, name="y_true"):
-    """Bring predictions, targets and weights to two dimensions, missing cells masked.
+def check_columns(y_pred, y_true):
+    """Bring predictions and targets to two dimensions and one floating dtype.
 
     Parameters
     ----------
     y_pred : torch.Tensor of shape (n,) or (n, k)
         Predictions.
 
-    y_true : torch.Tensor of shape (n,) or (n, k)
+    y_true : torch.Tensor of the same shape, up to a second dimension of 1
         Targets, NaN where missing.
-
-    sample_weight : torch.Tensor of shape (n,) or None, default=None
-        Weights of the rows; None means 1.
-
-    name : str, default='y_true'
-        What `y_true` is called in messages.
 
     Returns
     -------
     y_pred : torch.Tensor of shape (n, k)
-        Predictions, 0 where the target is missing; half precision becomes float32.
+        Predictions; half precision becomes float32.
 
     y_true : torch.Tensor of shape (n, k)
-        Targets in the dtype of `y_pred`, 0 where missing.
+        Targets in the dtype of `y_pred`.
 
-    weight : torch.Tensor of shape (n, k)
-        Weight of each cell, 0 where the target is missing.
+    observed : torch.Tensor of shape (n, k) of bool
+        False where the target is NaN.
     """
     shapes = tuple(y_pred.shape), tuple(y_true.shape)
     if y_pred.ndim == 1:
@@ -44,45 +38,93 @@ def check_inputs(y_pred, y_true, sample_weight=None, *, name="y_true"):
         y_true = y_true[:, None]
     if y_pred.ndim != 2 or y_pred.shape != y_true.shape:
         raise ValueError(
-            f"y_pred and {name} must have the same shape, (n,) or (n, k). Got "
-            f"{shapes[0]} and {shapes[1]}."
+            "The predictions and what they are compared with must have the same shape, "
+            f"(n,) or (n, k). Got {shapes[0]} and {shapes[1]}."
         )
     if y_pred.dtype in (torch.float16, torch.bfloat16):
         y_pred = y_pred.float()
-    observed = ~torch.isnan(y_true)
+    return y_pred, y_true.to(y_pred.dtype), ~torch.isnan(y_true)
+
+
+def fill_missing(y_pred, y_true):
+    """Do as `check_columns` and put 0 where the target is missing.
+
+    Parameters
+    ----------
+    y_pred : torch.Tensor of shape (n,) or (n, k)
+        Predictions.
+
+    y_true : torch.Tensor of the same shape, up to a second dimension of 1
+        Targets, NaN where missing.
+
+    Returns
+    -------
+    y_pred : torch.Tensor of shape (n, k)
+        Predictions.
+
+    y_true : torch.Tensor of shape (n, k)
+        Targets.
+
+    observed : torch.Tensor of shape (n, k) of bool
+        False where the target is missing.
+    """
+    y_pred, y_true, observed = check_columns(y_pred, y_true)
     # The inputs are filled, not the result: the gradient of a NaN that is thrown away
     # later is NaN.
     y_pred = torch.where(observed, y_pred, 0.0)
-    y_true = torch.where(observed, y_true, 0.0).to(y_pred.dtype)
-    weight = observed.to(y_pred.dtype)
-    if sample_weight is not None:
-        if sample_weight.shape != y_pred.shape[:1]:
-            raise ValueError(
-                f"sample_weight must have one weight for each of the {len(y_pred)} "
-                f"rows. Got shape {tuple(sample_weight.shape)}."
-            )
-        weight = weight * sample_weight[:, None].to(weight.dtype)
-    return y_pred, y_true, weight
+    return y_pred, torch.where(observed, y_true, 0.0), observed
 
 
-def weighted_mean(values, weight):
-    """Average over all cells; 0 if all weights are 0.
+def check_weight(sample_weight, y_pred):
+    """Return the weights of the rows in the dtype of the predictions.
+
+    Parameters
+    ----------
+    sample_weight : torch.Tensor of shape (n,)
+        Weights, not negative.
+
+    y_pred : torch.Tensor of shape (n, k)
+        Predictions.
+
+    Returns
+    -------
+    torch.Tensor of shape (n,)
+        Weights.
+    """
+    if sample_weight.shape != y_pred.shape[:1]:
+        raise ValueError(
+            f"sample_weight must have one weight for each of the {len(y_pred)} rows. "
+            f"Got shape {tuple(sample_weight.shape)}."
+        )
+    return sample_weight.to(y_pred.dtype)
+
+
+def mean_observed(values, observed, sample_weight):
+    """Average over the observed cells; 0 if there are none or all weights are 0.
 
     Parameters
     ----------
     values : torch.Tensor of shape (n, k)
-        Finite values.
+        Values, with a finite gradient also where nothing is observed.
 
-    weight : torch.Tensor of shape (n, k)
-        Weights, not negative.
+    observed : torch.Tensor of shape (n, k) of bool
+        Which cells count.
+
+    sample_weight : torch.Tensor of shape (n,) or None
+        Weights of the rows.
 
     Returns
     -------
     torch.Tensor of shape ()
         The mean.
     """
-    total = weight.sum()
-    return (values * weight).sum() / total.clamp_min(torch.finfo(total.dtype).tiny)
+    total = torch.where(observed, values, 0.0).sum(dim=1)
+    n = observed.sum(dim=1).to(values.dtype)
+    if sample_weight is not None:
+        weight = check_weight(sample_weight, values)
+        total, n = total * weight, n * weight
+    n = n.sum()
+    return total.sum() / n.clamp_min(torch.finfo(n.dtype).tiny)
 
 
 class EraSums:
@@ -174,26 +216,30 @@ class EraMoments:
     Parameters
     ----------
     y_pred : torch.Tensor of shape (n, k)
-        Predictions as `check_inputs` returns them.
+        Predictions as `fill_missing` returns them.
 
     y_true : torch.Tensor of shape (n, k)
-        Targets as `check_inputs` returns them.
+        Targets as `fill_missing` returns them.
 
-    weight : torch.Tensor of shape (n, k)
-        Weights as `check_inputs` returns them.
+    observed : torch.Tensor of shape (n, k) of bool
+        Which cells count.
+
+    sample_weight : torch.Tensor of shape (n,) or None
+        Weights of the rows.
 
     groups : torch.Tensor of shape (n,) of int64, or None
         Era codes.
     """
 
-    def __init__(self, y_pred, y_true, weight, groups):
+    def __init__(self, y_pred, y_true, observed, sample_weight, groups):
         eras = EraSums(len(y_pred), groups)
+        weight = observed.to(y_pred.dtype)
+        if sample_weight is not None:
+            weight = weight * check_weight(sample_weight, y_pred)[:, None]
         self.eras = eras
-        # number of rows of each era, or the sum of their weights
-        self.total = eras.sum(weight)
-        per_row = weight / eras.spread(
-            self.total.clamp_min(torch.finfo(weight.dtype).tiny)
-        )
+        # shares of the rows in the means of their era: they add up to 1
+        total = eras.sum(weight).clamp_min(torch.finfo(weight.dtype).tiny)
+        per_row = weight / eras.spread(total)
         p = y_pred - eras.spread(eras.sum(y_pred * per_row))
         t = y_true - eras.spread(eras.sum(y_true * per_row))
         self.per_row = per_row

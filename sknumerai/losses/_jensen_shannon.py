@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sknumerai.losses._eras import check_inputs, weighted_mean
+from sknumerai.losses._eras import fill_missing, mean_observed
 from sknumerai.losses._masked_bce import check_unit_interval
 
 
@@ -67,14 +67,15 @@ class JensenShannonLoss(nn.Module):
         torch.Tensor of shape ()
             The loss, 0 if nothing is observed.
         """
-        z, q, weight = check_inputs(y_pred, y_true, sample_weight)
+        z, q, observed = fill_missing(y_pred, y_true)
         check_unit_interval(q, "values to compare with", "scale them to [0, 1]")
         # Each probability beside its complement: 1 - p would lose what is small.
         p, not_p = torch.sigmoid(z), torch.sigmoid(-z)
         entropy_p = p * F.softplus(-z) + not_p * F.softplus(z)
         entropy_q = -_xlogx(q) - _xlogx(1 - q)
         entropy_mean = -_xlogx((p + q) / 2) - _xlogx((not_p + (1 - q)) / 2)
-        return weighted_mean(entropy_mean - (entropy_p + entropy_q) / 2, weight)
+        divergence = entropy_mean - (entropy_p + entropy_q) / 2
+        return mean_observed(divergence, observed, sample_weight)
 
 
 def _xlogx(x):

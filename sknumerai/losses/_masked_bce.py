@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sknumerai.losses._eras import check_inputs, weighted_mean
+from sknumerai.losses._eras import fill_missing, mean_observed
 
 
 class MaskedBCELoss(nn.Module):
@@ -81,7 +81,7 @@ class MaskedBCELoss(nn.Module):
         torch.Tensor of shape ()
             The loss, 0 if nothing is observed.
         """
-        y_pred, y_true, weight = check_inputs(y_pred, y_true, sample_weight)
+        y_pred, y_true, observed = fill_missing(y_pred, y_true)
         check_unit_interval(y_true, "targets", "scale them, or use MaskedMSELoss")
         if self.label_smoothing:
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / 2
@@ -94,7 +94,7 @@ class MaskedBCELoss(nn.Module):
                 y_pred, "probabilities", "pass from_logits=True if these are logits"
             )
             values = F.binary_cross_entropy(y_pred, y_true, reduction="none")
-        return weighted_mean(values, weight)
+        return mean_observed(values, observed, sample_weight)
 
     def extra_repr(self):
         """Say the parameters.

@@ -2,9 +2,10 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import torch
 from torch import nn
 
-from sknumerai.losses._eras import check_inputs, weighted_mean
+from sknumerai.losses._eras import check_columns, mean_observed
 
 
 class MaskedMSELoss(nn.Module):
@@ -57,5 +58,7 @@ class MaskedMSELoss(nn.Module):
         torch.Tensor of shape ()
             The loss, 0 if nothing is observed.
         """
-        y_pred, y_true, weight = check_inputs(y_pred, y_true, sample_weight)
-        return weighted_mean((y_pred - y_true).square(), weight)
+        y_pred, y_true, observed = check_columns(y_pred, y_true)
+        # a difference passes on no gradient of NaN, so nothing is filled before it
+        error = torch.where(observed, y_pred - y_true, 0.0)
+        return mean_observed(error.square(), observed, sample_weight)
