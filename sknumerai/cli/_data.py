@@ -1,0 +1,196 @@
+"""Arguments that say which rows to load."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import argparse
+import re
+
+
+def eras_argument(text):
+    """Read ``--eras``: "1-574", "575-", "-574" or "1,5,9".
+
+    Parameters
+    ----------
+    text : str
+        What was given.
+
+    Returns
+    -------
+    eras : slice or list of int
+        As :func:`sknumerai.datasets.load_numerai` takes it.
+    """
+    if re.fullmatch(r"\d+(,\d+)*", text):
+        return [int(part) for part in text.split(",")]
+    match = re.fullmatch(r"(\d*)[-:](\d*)", text)
+    if match is None or not (match[1] or match[2]):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither an interval such as 1-574, 575- or =-574 nor a list "
+            "such as 1,5,9"
+        )
+    return slice(
+        int(match[1]) if match[1] else None, int(match[2]) + 1 if match[2] else None
+    )
+
+
+def number_or(*words):
+    """Make an argument type: a number, or one of some words.
+
+    Parameters
+    ----------
+    *words : str
+        What is allowed beside numbers.
+
+    Returns
+    -------
+    parse : callable
+        From text to float or word.
+    """
+
+    def parse(text):
+        if text in words:
+            return text
+        try:
+            return float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is neither a number nor one of {', '.join(words)}"
+            ) from None
+
+    return parse
+
+
+def count(text):
+    """Read an integer of at least 0.
+
+    Parameters
+    ----------
+    text : str
+        What was given.
+
+    Returns
+    -------
+    value : int
+        The number.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
+    return int(text)
+
+
+def add_data_arguments(parser, *, split):
+    """Add the arguments of loading.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Parser of a command.
+
+    split : str
+        Default of ``--split``.
+    """
+    rows = parser.add_argument_group("which rows and columns")
+    rows.add_argument(
+        "--split",
+        nargs="+",
+        default=[split],
+        metavar="NAME",
+        help="files of a folder, or values of data_type in one file; all for all rows",
+    )
+    rows.add_argument(
+        "--eras",
+        type=eras_argument,
+        help="era numbers: 1-574, 575- or 1,5,9 (default: all)",
+        default=argparse.SUPPRESS,
+    )
+    rows.add_argument(
+        "--every",
+        type=int,
+        metavar="K",
+        help="every K-th era only",
+        default=argparse.SUPPRESS,
+    )
+    rows.add_argument(
+        "--allow-alias",
+        action="store_true",
+        help="let --target be the bare target, which Numerai moves between targets",
+    )
+    rows.add_argument(
+        "--float-features",
+        choices=["keep", "codes"],
+        default="keep",
+        help="float features as they are, or 0, 0.25, ..., 1 as codes 0 to 4",
+    )
+    rows.add_argument(
+        "--missing-features",
+        type=number_or("raise", "keep"),
+        default="raise",
+        metavar="{raise,keep,NUMBER}",
+        help="what a missing feature becomes",
+    )
+    rows.add_argument(
+        "--data-home",
+        help="folder of the data sets (default: SKNUMERAI_DATA or ~/sknumerai_data)",
+        default=argparse.SUPPRESS,
+    )
+
+
+def load(args, *, targets, feature_set=None, drop_unresolved=False):
+    """Load what the arguments name.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the arguments of :func:`add_data_arguments` and `data`.
+
+    targets : list of str
+        Targets, the main one first.
+
+    feature_set : str, list of str or None, default=None
+        See :func:`sknumerai.datasets.load_numerai`.
+
+    drop_unresolved : bool, default=False
+        Whether rows without main target are left out.
+
+    Returns
+    -------
+    bunch : sklearn.utils.Bunch
+        `target` is a frame.
+    """
+    from sknumerai.datasets import load_numerai
+
+    split = args.split[0] if len(args.split) == 1 else args.split
+    return load_numerai(
+        args.data,
+        split,
+        feature_set=feature_set,
+        targets=list(targets),
+        eras=getattr(args, "eras", None),
+        every=getattr(args, "every", None),
+        drop_unresolved=drop_unresolved,
+        allow_alias=args.allow_alias,
+        float_features=args.float_features,
+        missing_features=args.missing_features,
+        data_home=getattr(args, "data_home", None),
+    )
+
+
+def describe(bunch):
+    """Say in a line what was loaded.
+
+    Parameters
+    ----------
+    bunch : sklearn.utils.Bunch
+        From :func:`load`.
+
+    Returns
+    -------
+    text : str
+        Files, rows, eras and features.
+    """
+    files = " + ".join(path.name for path in bunch.files)
+    eras = bunch.eras
+    n_eras = eras.nunique()
+    return (
+        f"{files}: {len(bunch.data):,} rows, {n_eras} eras ({eras.iloc[0]} to "
+        f"{eras.iloc[-1]}), {len(bunch.feature_names):,} features"
+    )

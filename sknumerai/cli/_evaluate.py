@@ -1,0 +1,253 @@
+"""``sknumerai evaluate``: era-wise scores of a model or of predictions."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sknumerai.cli._data import add_data_arguments, describe, load
+from sknumerai.cli._files import check_output, whole_file
+
+HELP = "era-wise scores of a model or a file of predictions"
+DESCRIPTION = (
+    "Score a saved model (.pkl of train, or an exported predict.pkl) or a file of "
+    "predictions (.csv or .parquet with id and one column per model) era by era. A "
+    ".pkl runs code when it is loaded: open only files that you made yourself."
+)
+PICKLES = {".pkl", ".pickle", ".joblib"}
+TABLES = {".csv", ".parquet"}
+
+
+def add_arguments(parser):
+    """Add the arguments of the command.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Parser of the command.
+    """
+    parser.add_argument("model", help="a model (.pkl) or predictions (.csv, .parquet)")
+    parser.add_argument(
+        "data",
+        help="a data set such as v5.3, a folder with validation.parquet, or one "
+        "parquet or csv file",
+    )
+    parser.add_argument(
+        "--target",
+        nargs="+",
+        required=True,
+        help="target to score against; several give a table each",
+        default=argparse.SUPPRESS,
+    )
+    parser.add_argument(
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="further models or predictions, shown beside it on the same eras",
+    )
+    add_data_arguments(parser, split="validation")
+    parser.add_argument(
+        "--per-era", action="store_true", help="print the score of each era too"
+    )
+    parser.add_argument(
+        "--scores",
+        metavar="FILE",
+        help="csv for the score of each era (default: not written)",
+        default=argparse.SUPPRESS,
+    )
+
+
+def run(args):
+    """Run the command.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Its arguments.
+    """
+    from sknumerai.cli._table import format_table, score_models, summarize
+
+    scores_file = getattr(args, "scores", None)
+    if scores_file is not None:
+        scores_file = check_output(scores_file)
+    sources = _open_all([args.model, *args.baseline])
+    targets = list(dict.fromkeys(args.target))
+    bunch = _load(args, sources, targets)
+    print(describe(bunch))
+    predictions = _predictions(sources, bunch)
+    y = bunch.target.loc[predictions.index]
+    for target in targets:
+        scores = score_models(y[target], predictions)
+        if scores.empty:
+            raise ValueError(f"The target {target!r} is not resolved in these eras.")
+        title = (
+            f"\nCORR by era with {target} (era {scores.index[0]} to {scores.index[-1]})"
+        )
+        print(format_table(summarize(scores), title))
+        if args.per_era:
+            print("\n" + scores.to_string(float_format="{:.4f}".format))
+        if scores_file is not None:
+            path = scores_file
+            if len(targets) > 1:
+                path = path.with_name(f"{path.stem}_{target}{path.suffix}")
+            with whole_file(path) as part:
+                scores.to_csv(part)
+            print(f"wrote {path}")
+
+
+def _open_all(paths):
+    """Label and open models and predictions, each a callable or a frame."""
+    sources = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder; name a model or predictions.")
+        if path.suffix.lower() not in PICKLES | TABLES:
+            raise ValueError(
+                f"{path} is neither a model ({', '.join(sorted(PICKLES))}) nor "
+                f"predictions ({', '.join(sorted(TABLES))})."
+            )
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no file {path}.")
+        label = path.stem if path.stem not in sources else str(path)
+        opened = _open_model(path) if path.suffix in PICKLES else _open_table(path)
+        sources[label] = opened
+    return sources
+
+
+def _open_model(path):
+    import joblib
+
+    try:
+        model = joblib.load(path)
+    except Exception as error:
+        raise ValueError(
+            f"{path} cannot be loaded as a model ({type(error).__name__}: {error}). It "
+            "must come from the same versions of Python and packages."
+        ) from error
+    if not hasattr(model, "predict") and not callable(model):
+        raise ValueError(
+            f"{path} holds a {type(model).__name__}, which cannot predict."
+        )
+    return model
+
+
+def _open_table(path):
+    if path.suffix == ".csv":
+        table = pd.read_csv(path)
+    else:
+        table = pd.read_parquet(path).reset_index()
+    if "id" not in table.columns:
+        raise ValueError(
+            f"{path} has no column 'id', only {list(table.columns)[:5]}. Predictions "
+            "are a table of id and one column per model."
+        )
+    table = table.set_index("id").select_dtypes("number")
+    table = table.drop(columns=["era", "index"], errors="ignore")
+    if table.shape[1] == 0:
+        raise ValueError(f"{path} has no column of numbers beside 'id'.")
+    if table.index.has_duplicates:
+        twice = table.index[table.index.duplicated()]
+        raise ValueError(
+            f"{path}: {len(twice)} ids appear more than once, the first is {twice[0]!r}."
+        )
+    return table
+
+
+def _load(args, sources, targets):
+    """Load the features that the models read; one column where there is no model."""
+    features = []
+    for label, source in sources.items():
+        if isinstance(source, pd.DataFrame):
+            continue
+        names = getattr(source, "feature_names_in_", getattr(source, "features", None))
+        if names is None and hasattr(source, "predict"):
+            raise ValueError(
+                f"The model {label} does not say which features it reads (it has no "
+                "feature_names_in_). Fit it on a DataFrame."
+            )
+        if names is None:  # any exported function: it picks its columns itself
+            return load(args, targets=targets)
+        features += [str(name) for name in names]
+    features = list(dict.fromkeys(features)) or _any_feature(args)
+    return load(args, targets=targets, feature_set=features)
+
+
+def _any_feature(args):
+    """One feature, where only rows and targets are wanted; all if none is known."""
+    from sknumerai.datasets import load_feature_sets
+
+    try:
+        sets = load_feature_sets(args.data, data_home=getattr(args, "data_home", None))
+    except FileNotFoundError:
+        return None
+    names = min((names for names in sets.values() if names), key=len, default=None)
+    return names and names[:1]
+
+
+def _predictions(sources, bunch):
+    from sknumerai.cli._fit import predict_in_chunks
+
+    X = bunch.data
+    columns = {}
+    for label, source in sources.items():
+        if isinstance(source, pd.DataFrame):
+            ids = X.index.get_level_values("id")
+            aligned = source.reindex(ids).set_axis(X.index)
+            if aligned.isna().all(axis=None):
+                raise ValueError(
+                    f"None of the {len(source):,} ids of {label} are among the "
+                    f"{len(X):,} rows of the data. Is it another split or version?"
+                )
+            for name in aligned.columns:
+                one = aligned.shape[1] == 1 or name == "prediction"
+                columns[label if one else f"{label}:{name}"] = aligned[name]
+        else:
+            columns[label] = predict_in_chunks(_predict_of(source), X)
+    return _whole_eras(pd.DataFrame(columns))
+
+
+def _whole_eras(predictions):
+    """Leave out eras that a file does not cover; refuse eras that it covers partly."""
+    missing = predictions.isna()
+    eras = predictions.index.get_level_values("era")
+    share = missing.groupby(eras, sort=False, observed=True).mean()
+    partly = ((share > 0) & (share < 1)).any()
+    if partly.any():
+        name = partly.index[partly][0]
+        era = share.index[(share[name] > 0) & (share[name] < 1)][0]
+        n_rows = int((eras == era).sum())
+        raise ValueError(
+            f"{name} lacks predictions for {int(missing[name][eras == era].sum())} of "
+            f"{n_rows} rows of era {era}. An era needs a prediction for each row."
+        )
+    absent = share.index[(share > 0).any(axis=1)]
+    if len(absent) == len(share):
+        raise ValueError("The files have no era in common.")
+    if len(absent):
+        print(
+            f"{len(absent)} of {len(share)} eras are left out, which a file of "
+            "predictions does not cover.",
+            file=sys.stderr,
+        )
+    return predictions[~eras.isin(absent)]
+
+
+def _predict_of(model):
+    if hasattr(model, "predict"):
+        names = list(model.feature_names_in_)
+        return lambda X: model.predict(X if list(X.columns) == names else X[names])
+    # an exported function is given what Numerai's runner gives it
+    n_arguments = len(inspect.signature(model).parameters)
+
+    def predict(X):
+        live = X.reset_index("era")
+        more = [pd.DataFrame(index=live.index)] * (n_arguments - 1)
+        return np.asarray(model(live, *more).iloc[:, 0])
+
+    return predict

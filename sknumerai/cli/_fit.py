@@ -1,0 +1,142 @@
+"""Fit, predict and cross-validate without copying the features."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import inspect
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from tqdm.auto import tqdm
+
+from sknumerai.utils import check_eras
+
+CHUNK_ROWS = 100_000
+
+
+def fit_model(model, X, y, aux=None):
+    """Fit a model, with auxiliary targets where it takes them.
+
+    Parameters
+    ----------
+    model : estimator
+        What to fit.
+
+    X : DataFrame of shape (n_samples, n_features)
+        Features.
+
+    y : Series of shape (n_samples,)
+        Main target.
+
+    aux : DataFrame or None, default=None
+        Auxiliary targets; may hold more rows than `X`.
+
+    Returns
+    -------
+    model : estimator
+        The fitted model.
+    """
+    if aux is not None and takes_aux_targets(model):
+        return model.fit(X, y, aux_targets=aux)
+    return model.fit(X, y)
+
+
+def takes_aux_targets(model):
+    """Tell whether a model learns from auxiliary targets.
+
+    Parameters
+    ----------
+    model : estimator
+        Any estimator.
+
+    Returns
+    -------
+    takes : bool
+        Whether its `fit` has a parameter `aux_targets`.
+    """
+    return "aux_targets" in inspect.signature(model.fit).parameters
+
+
+def predict_in_chunks(predict, X):
+    """Predict some eras at a time.
+
+    Parameters
+    ----------
+    predict : callable
+        From a frame to an array.
+
+    X : DataFrame of shape (n_samples, n_features)
+        Features, indexed by `era` and `id`, in the order of the eras.
+
+    Returns
+    -------
+    predictions : Series of shape (n_samples,)
+        On the index of `X`.
+    """
+    eras = check_eras(None, X, required=True, allow_live=True)
+    out = np.empty(len(X))
+    starts = eras.starts
+    first = 0
+    for i in range(1, len(starts)):
+        if i == len(starts) - 1 or starts[i + 1] - starts[first] > CHUNK_ROWS:
+            rows = slice(int(starts[first]), int(starts[i]))
+            out[rows] = np.asarray(predict(X.iloc[rows])).reshape(
+                rows.stop - rows.start
+            )
+            first = i
+    return pd.Series(out, index=X.index)
+
+
+def cross_val_predictions(models, X, y, cv, *, aux=None, progress=True):
+    """Predict each test set of a walk-forward split by models that did not see it.
+
+    Parameters
+    ----------
+    models : dict of str to estimator
+        Models, cloned for each fold.
+
+    X : DataFrame of shape (n_samples, n_features)
+        Features, indexed by `era` and `id`, in the order of the eras.
+
+    y : Series of shape (n_samples,)
+        Main target.
+
+    cv : splitter
+        Splits rows by eras.
+
+    aux : DataFrame or None, default=None
+        Auxiliary targets.
+
+    progress : bool, default=True
+        Whether to show a bar over folds and models.
+
+    Returns
+    -------
+    predictions : DataFrame of shape (n_test_samples, n_models)
+        Out-of-sample predictions of all test sets.
+    """
+    folds = list(cv.split(X, y))
+    parts = []
+    with tqdm(
+        total=len(folds) * len(models),
+        desc="cross-validation",
+        unit="fit",
+        disable=not progress,
+    ) as bar:
+        for train, test in folds:
+            train, test = _as_slice(train), _as_slice(test)
+            fold = {}
+            for name, model in models.items():
+                bar.set_postfix_str(name)
+                fitted = fit_model(clone(model), X.iloc[train], y.iloc[train], aux)
+                fold[name] = predict_in_chunks(fitted.predict, X.iloc[test])
+                bar.update()
+            parts.append(pd.DataFrame(fold))
+    return pd.concat(parts)
+
+
+def _as_slice(rows):
+    """A run of rows as a slice: a view of the features instead of a copy."""
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
