@@ -1,5 +1,6 @@
 """Data of the tournament: made, written, downloaded and loaded."""
 
+from sknumerai.datasets._benchmarks import load_benchmark_models, load_meta_model
 from sknumerai.datasets._feature_sets import load_feature_sets
 from sknumerai.datasets._home import get_data_home
 from sknumerai.datasets._load import load_numerai
@@ -7,7 +8,9 @@ from sknumerai.datasets._make import make_numerai
 
 __all__ = [
     "get_data_home",
+    "load_benchmark_models",
     "load_feature_sets",
+    "load_meta_model",
     "load_numerai",
     "make_numerai",
 ]

@@ -100,6 +100,15 @@ def read_rows(file, cache, caller="load_numerai"):
             "mtime_ns": file.mtime_ns,
         }
         cache.write_json(name, {**record, "sources": [sources]})
+    return _file_rows(file, record, table)
+
+
+def convert_rows(file, caller):
+    """Read the rows of a small file without a cache. See read_rows."""
+    return _file_rows(file, *_convert(file, caller))
+
+
+def _file_rows(file, record, table):
     has_types = DATA_TYPE in table.column_names
     return FileRows(
         file=file,
@@ -206,7 +215,7 @@ def check_ids(ids, where):
             f"{where}: {n_empty} of {len(ids)} rows have no id, the first is row "
             f"{pc.index(empty, True).as_py()}. Give every row an id or drop them."
         )
-    if pc.count_distinct(ids).as_py() == len(ids):
+    if _all_differ(ids):
         return
     counts = pc.value_counts(ids)
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
@@ -215,6 +224,20 @@ def check_ids(ids, where):
         f"{twice[0]['values'].as_py()!r} in {twice[0]['counts'].as_py()} rows. Ids "
         "must be unique: drop the repeated rows."
     )
+
+
+def _all_differ(ids):
+    """Whether no string occurs twice; sorts in place of hashing, in little memory."""
+    n_rows = len(ids)
+    flat = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    _, offsets, data = flat.buffers()
+    offsets = np.frombuffer(offsets, dtype=np.int64)[flat.offset :][: n_rows + 1]
+    width = int(offsets[1] - offsets[0])
+    if not (np.diff(offsets) == width).all():
+        return pc.count_distinct(flat).as_py() == n_rows
+    text = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]]
+    text = np.sort(text.view(f"S{width}"))
+    return not (text[1:] == text[:-1]).any()
 
 
 def _is_dictionary(column):
