@@ -166,7 +166,7 @@ def score_summary(scores, *, ddof=0, from_zero=False, nan_policy="propagate"):
             raise ValueError(
                 f"score_summary: {int(missing.sum())} of {len(values)} era scores of "
                 f"model {name!r} are NaN, the first in era "
-                f"{table.index[missing][0]!r}. Does it predict the same for a whole "
+                f"{table.index[missing][0]}. Does it predict the same for a whole "
                 "era? Pass nan_policy='omit' to leave such eras out."
             )
         if nan_policy == "omit":
@@ -210,10 +210,10 @@ def _as_table(scores):
     if isinstance(scores, pd.Series):
         table = scores.to_frame()
         table.columns = [scores.name]
+    elif is_one:
+        table = pd.DataFrame({None: np.asarray(scores, dtype=np.float64)})
     else:
         table = pd.DataFrame(scores)
-        if is_one:
-            table.columns = [None]
     return table.astype(np.float64), is_one
 
 

@@ -35,12 +35,26 @@ def pearson_correlation(a, b):
         (n_a, n_b) for two matrices. NaN, without a warning, where a column is constant
         or has fewer than two rows.
 
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ.
+
     Examples
     --------
     >>> from sknumerai.utils import pearson_correlation
     >>> pearson_correlation([[1, 1], [2, 1], [4, 1]], [2, 4, 8])
     array([ 1., nan])
     """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if len(a) != len(b):
+        raise ValueError(
+            f"pearson_correlation needs as many rows of a as of b: got {len(a)} and "
+            f"{len(b)}."
+        )
+    if len(a) == 0:
+        nothing = np.full(a.shape[1:] + b.shape[1:], np.nan)
+        return nothing if nothing.ndim else np.nan
     a, b = _unit_columns(a), _unit_columns(b)
     return a.T @ b if a.ndim + b.ndim > 2 else float(a @ b)
 
@@ -132,9 +146,6 @@ def least_squares_residuals(y, A, *, proportion=1.0, fit_intercept=True):
 
 
 def _unit_columns(a):
-    a = np.asarray(a, dtype=np.float64)
-    if len(a) == 0:
-        return np.full(a.shape, np.nan)
     centered = a - a.mean(axis=0)
     # scaled first: squares of tiny or huge values would leave the range of floats
     scale = np.abs(centered).max(axis=0)

@@ -1,0 +1,285 @@
+"""Era scorers in everything of scikit-learn that takes `scoring`."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import Ridge
+from sklearn.metrics import mean_squared_error
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    cross_val_score,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sknumerai.exceptions import MissingErasError
+from sknumerai.metrics import (
+    make_era_scorer,
+    max_drawdown,
+    numerai_corr_score,
+    numerai_corr_scorer,
+    numerai_sharpe_scorer,
+    spearman_score,
+    spearman_scorer,
+)
+
+N_ERAS, N_ROWS = 12, 30
+
+
+class NeedsEras(RegressorMixin, BaseEstimator):
+    """Predicts a feature, and remembers the eras that it was given."""
+
+    __metadata_request__predict = {"groups": True}
+
+    def fit(self, X, y):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X, groups=None):
+        self.seen_ = groups
+        return np.asarray(X)[:, 0]
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    index = pd.MultiIndex.from_product(
+        [[f"{e:04d}" for e in range(1, N_ERAS + 1)], range(N_ROWS)],
+        names=["era", "id"],
+    )
+    X = pd.DataFrame(
+        rng.normal(size=(len(index), 4)), index=index, columns=list("abcd")
+    )
+    noise = rng.normal(size=len(index))
+    y = (0.5 * X["a"] - 0.4 * X["b"] + noise).rename("target_x_20")
+    return X, y, index.get_level_values("era")
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_cross_val_score_is_the_metric_of_each_fold(data, n_jobs):
+    X, y, eras = data
+    cv = GroupKFold(3)
+    got = cross_val_score(
+        Ridge(), X, y, groups=eras, cv=cv, scoring=numerai_corr_scorer, n_jobs=n_jobs
+    )
+    for score, (train, test) in zip(got, cv.split(X, y, eras)):
+        pred = Ridge().fit(X.iloc[train], y.iloc[train]).predict(X.iloc[test])
+        assert score == numerai_corr_score(y.iloc[test], pred)
+
+
+def test_cross_validate_with_several_scorers(data):
+    X, y, eras = data
+    got = cross_validate(
+        Ridge(),
+        X,
+        y,
+        groups=eras,
+        cv=GroupKFold(3),
+        scoring={
+            "corr": numerai_corr_scorer,
+            "sharpe": numerai_sharpe_scorer,
+            "spearman": spearman_scorer,
+        },
+        error_score="raise",
+    )
+    alone = cross_val_score(
+        Ridge(), X, y, groups=eras, cv=GroupKFold(3), scoring=numerai_sharpe_scorer
+    )
+    assert_allclose(got["test_sharpe"], alone)
+    assert not np.allclose(got["test_corr"], got["test_spearman"])
+
+
+def test_grid_search_and_sample_weight(data):
+    X, y, eras = data
+    search = GridSearchCV(
+        Ridge(),
+        {"alpha": [1e-3, 1e6]},
+        scoring={"a": numerai_corr_scorer, "b": numerai_sharpe_scorer},
+        refit="b",
+        cv=GroupKFold(3),
+        error_score="raise",
+        n_jobs=2,
+    )
+    assert search.fit(X, y, groups=eras).best_score_ > 0
+    # newer searches ask each scorer whether it takes the weights, and warn
+    with pytest.warns(UserWarning) if sklearn.__version__ >= "1.8" else _nothing():
+        search.fit(X, y, groups=eras, sample_weight=np.ones(len(y)))
+
+
+class _nothing:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        return False
+
+
+def test_permutation_importance(data):
+    X, y, _ = data
+    result = permutation_importance(
+        Ridge().fit(X, y), X, y, scoring=numerai_corr_scorer, random_state=0
+    )
+    assert result.importances_mean[:2].min() > result.importances_mean[2:].max()
+
+
+@pytest.mark.filterwarnings("ignore")  # the search is experimental and says so
+def test_optuna_search(data):
+    optuna = pytest.importorskip("optuna")
+    integration = pytest.importorskip("optuna_integration")
+    X, y, _ = data
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        search = integration.OptunaSearchCV(
+            Ridge(),
+            {"alpha": optuna.distributions.FloatDistribution(1e-3, 1e3, log=True)},
+            scoring=numerai_corr_scorer,
+            cv=KFold(2),
+            n_trials=2,
+            error_score="raise",
+            random_state=0,
+        )
+        search.fit(X, y)
+        assert np.isfinite(search.best_score_)
+        with pytest.raises(MissingErasError):
+            search.fit(X.to_numpy(), y.to_numpy())
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def test_routing_passes_groups_to_scorer_and_splitter(data):
+    X, y, eras = data
+    X, y, eras = X.to_numpy(), y.to_numpy(), np.asarray(eras)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = cross_val_score(
+            Ridge(),
+            X,
+            y,
+            params={"groups": eras},
+            cv=GroupKFold(3),
+            scoring=numerai_corr_scorer,
+            error_score="raise",
+        )
+        search = GridSearchCV(
+            Ridge(),
+            {"alpha": [1.0]},
+            scoring={"corr": numerai_corr_scorer, "other": numerai_sharpe_scorer},
+            refit="corr",
+            cv=GroupKFold(3),
+            error_score="raise",
+        ).fit(X, y, groups=eras)
+    unrouted = cross_val_score(
+        Ridge(), *data[:2], groups=eras, cv=GroupKFold(3), scoring=numerai_corr_scorer
+    )
+    assert_allclose(routed, unrouted, rtol=1e-12)
+    assert search.best_score_ == pytest.approx(routed.mean())
+
+
+def test_eras_come_from_groups_then_x_then_y(data):
+    X, y, eras = data
+    model = Ridge().fit(X.to_numpy(), y)
+    by_y = numerai_corr_scorer(model, X.to_numpy(), y)
+    assert numerai_corr_scorer(model, X.to_numpy(), y.to_numpy(), groups=eras) == by_y
+    model = Ridge().fit(X, y)
+    assert numerai_corr_scorer(model, X, y.to_numpy()) == by_y
+    halves = np.where(eras.astype(int) < 7, 1, 2)
+    assert numerai_corr_scorer(model, X, y, groups=halves) != by_y
+    with pytest.raises(MissingErasError, match=r"params=\{'groups': eras\}"):
+        numerai_corr_scorer(model, X.reset_index(drop=True), y.to_numpy())
+
+
+def test_predict_is_given_the_eras_that_x_does_not_carry(data):
+    X, y, eras = data
+    model = NeedsEras().fit(X, y)
+    numerai_corr_scorer(model, X, y)
+    assert model.seen_ is None
+    numerai_corr_scorer(model, X.to_numpy(), y)
+    assert model.seen_.tolist() == eras.tolist()
+    numerai_corr_scorer(model, X, y, groups=np.asarray(eras).astype(int))
+    assert model.seen_.tolist() == [int(e) for e in eras]
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_pipeline_hands_the_eras_to_its_last_step(data, routing):
+    X, y, eras = data
+    with sklearn.config_context(enable_metadata_routing=routing):
+        pipe = make_pipeline(StandardScaler(), NeedsEras()).fit(X.to_numpy(), y)
+        numerai_corr_scorer(pipe, X.to_numpy(), y)
+        assert pipe[-1].seen_.tolist() == eras.tolist()
+        plain = make_pipeline(StandardScaler(), Ridge()).fit(X.to_numpy(), y)
+        assert np.isfinite(numerai_corr_scorer(plain, X.to_numpy(), y))
+
+
+def test_main_column_of_targets_and_predictions_is_scored(data):
+    X, y, _ = data
+    both = pd.DataFrame({"target_x_20": y, "target_z_60": -y})
+    model = Ridge().fit(X, both)
+    expected = numerai_corr_score(y, model.predict(X)[:, 0])
+    assert numerai_corr_scorer(model, X, both) == expected
+    assert numerai_corr_scorer(model, X, both.to_numpy()) == expected
+
+
+def test_any_metric_of_one_era_and_its_sign(data):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    scorer = make_era_scorer(mean_squared_error, greater_is_better=False)
+    per_era = ((y - model.predict(X)) ** 2).groupby(level="era").mean()
+    assert scorer(model, X, y) == pytest.approx(-per_era.mean())
+    scores = numerai_corr_score(y, model.predict(X), aggregate=None)
+    fall = make_era_scorer(
+        numerai_corr_score, aggregate="max_drawdown", greater_is_better=False
+    )
+    assert fall(model, X, y) == -max_drawdown(scores)
+    last = make_era_scorer(spearman_score, aggregate=lambda s: s.iloc[-1])
+    expected = spearman_score(y, model.predict(X), aggregate=None).iloc[-1]
+    assert last(model, X, y) == expected
+
+
+def test_metric_parameters_are_passed_on(data):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    scorer = make_era_scorer(numerai_corr_score, top_bottom=5)
+    expected = numerai_corr_score(y, model.predict(X), top_bottom=5)
+    assert scorer(model, X, y) == expected
+    scorer = make_era_scorer(mean_squared_error, sample_weight=None)
+    assert scorer(model, X, y) > 0
+
+
+@pytest.mark.parametrize(
+    "scorer", [numerai_corr_scorer, make_era_scorer(numerai_corr_score, top_bottom=5)]
+)
+def test_pickle_and_clone(data, scorer):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    for copy in (pickle.loads(pickle.dumps(scorer)), clone(scorer)):
+        assert repr(copy) == repr(scorer)
+        assert copy(model, X, y) == scorer(model, X, y)
+
+
+def test_repr_is_how_to_make_it():
+    assert repr(numerai_corr_scorer) == "make_era_scorer(numerai_corr_score)"
+    scorer = make_era_scorer(
+        numerai_corr_score, aggregate=np.min, greater_is_better=False, top_bottom=5
+    )
+    assert repr(scorer) == (
+        "make_era_scorer(numerai_corr_score, aggregate=min, greater_is_better=False, "
+        "top_bottom=5)"
+    )
+
+
+def test_bad_arguments_raise_when_the_scorer_is_made():
+    with pytest.raises(TypeError, match="metric must be a function"):
+        make_era_scorer("corr")
+    with pytest.raises(ValueError, match="aggregate must be one of"):
+        make_era_scorer(numerai_corr_score, aggregate="sharp")
+    with pytest.raises(ValueError, match="aggregate cannot be None"):
+        make_era_scorer(numerai_corr_score, aggregate=None)
