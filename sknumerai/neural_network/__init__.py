@@ -1,3 +1,9 @@
 """Networks as scikit-learn estimators."""
 
-__all__ = []
+from sknumerai.neural_network._mlp import MLPRegressor
+from sknumerai.neural_network._neural_net import NeuralNetRegressor
+from sknumerai.neural_network._supervised_autoencoder import (
+    SupervisedAutoencoderRegressor,
+)
+
+__all__ = ["MLPRegressor", "NeuralNetRegressor", "SupervisedAutoencoderRegressor"]

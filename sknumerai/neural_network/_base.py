@@ -1,0 +1,308 @@
+"""What every network estimator shares: validation, training, prediction, pickling."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sknumerai.neural_network._inference import (
+    forward_rows,
+    resolve_device,
+    restore_module,
+    scale_features,
+    weights_of,
+)
+from sknumerai.utils import check_eras, one_era, refuse_era_column
+
+
+class Phase(NamedTuple):
+    """A stage of training: its name, its epochs and what its early stopping watches."""
+
+    name: str
+    max_epochs: int
+    monitor: str
+
+
+class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
+    """Base class for estimators that train a torch module with skorch.
+
+    A subclass has a constructor, constraints, `_module_spec` and, where its output is
+    more than predictions, the hooks below `_module_spec`.
+
+    Fitted estimators pickle as hyper-parameters, weights in numpy arrays and how to
+    build the module again. Data, optimizer state, callbacks and skorch objects are not
+    in the pickle.
+    """
+
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__predict = {"groups": True}
+
+    _parameter_constraints: dict = {
+        "loss": [StrOptions({"mse", "corr", "spearman"}), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "batch_by": [StrOptions({"auto", "rows", "era"})],
+        "optimizer": [callable],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "n_validation_eras": [
+            StrOptions({"auto"}),
+            Interval(Integral, 0, None, closed="left"),
+        ],
+        "embargo": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "monitor": [StrOptions({"auto", "loss", "corr", "sharpe"}), callable],
+        "patience": [Interval(Integral, 1, None, closed="left"), None],
+        "feature_range": [StrOptions({"auto"}), tuple, list, None],
+        "input_noise": [Interval(Real, 0, None, closed="left"), callable, None],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # What integer features are mapped to, whether batches are drawn at random, and what
+    # `monitor="auto"` stands for
+    _scaled_to = (-1.0, 1.0)
+    _shuffle = True
+    _default_monitor = "corr"
+
+    @abstractmethod
+    def __init__(
+        self,
+        *,
+        loss="mse",
+        lr=1e-3,
+        max_epochs=100,
+        batch_size="auto",
+        batch_by="auto",
+        optimizer=torch.optim.Adam,
+        weight_decay=0.0,
+        n_validation_eras="auto",
+        embargo="auto",
+        monitor="auto",
+        patience=10,
+        feature_range="auto",
+        input_noise=None,
+        warm_start=False,
+        callbacks=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.loss = loss
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.batch_by = batch_by
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.n_validation_eras = n_validation_eras
+        self.embargo = embargo
+        self.monitor = monitor
+        self.patience = patience
+        self.feature_range = feature_range
+        self.input_noise = input_noise
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, groups=None, sample_weight=None, aux_targets=None):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features. Integers stay in their dtype; a row-major matrix, read-only and
+            memory-mapped ones included, is not copied.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets. The first column is the main target and must be known in every
+            row; NaN in other columns is left out of the loss.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row. By default the index level `era` of `X` or `y`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss.
+
+        aux_targets : array-like of shape (n_samples, n_aux), default=None
+            Further targets to learn beside a one-dimensional `y`. A frame or series is
+            aligned with `X` by index and may hold more rows. NaN is left out.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        from sknumerai.neural_network._fitting import fit_network
+
+        return fit_network(self, X, y, groups, sample_weight, aux_targets)
+
+    def _apply(self, X, choose):
+        """Run the function of a batch that `choose` picks from the module on all rows."""
+        check_is_fitted(self, "module_")
+        refuse_era_column(X, type(self).__name__)
+        X = validate_data(self, X, dtype="numeric", reset=False)
+        device = resolve_device(self.device)
+        module = self.module_.to(device)
+        try:
+            return forward_rows(choose(module), X, scale=self._scale, device=device)
+        finally:
+            module.cpu()
+
+    def _predict_outputs(self, X):
+        """Return what the network says of each target, in the units of `y`."""
+        outputs = self._apply(X, self._inference_forward)
+        return outputs * np.float32(self._y_scale) + np.float32(self._y_offset)
+
+    # ------------------------------------------------------------------ hooks
+    @abstractmethod
+    def _module_spec(self, n_features, n_outputs):
+        """Return (class, keyword arguments) of the module to train."""
+
+    def _phases(self):
+        """Return the stages of training."""
+        return [Phase("fit", self.max_epochs, self._monitor_name())]
+
+    def _prepare_phase(self, module, phase):
+        """Change the module before a stage, e.g. freeze a part of it."""
+
+    def _make_loss(self):
+        """Return the loss as a module."""
+        from sknumerai.neural_network._fitting import make_loss
+
+        return make_loss(self.loss)
+
+    def _forward(self, module, X, phase):
+        """Return the output of the module in training."""
+        return module(X)
+
+    def _loss_terms(self, criterion, output, X, batch, phase):
+        """Return the terms of the loss of a batch; "loss" is what is minimized."""
+        from sknumerai.neural_network._training import call_loss
+
+        output = output.reshape(len(batch.y), -1)
+        loss = call_loss(criterion, output, batch.y, batch.sample_weight, batch.groups)
+        return {"loss": loss}
+
+    def _targets_of(self, output, phase):
+        """Return the predictions within an output in training."""
+        return output.reshape(len(output), -1)
+
+    def _inference_forward(self, module):
+        """Return the function from a batch to predictions that `predict` applies."""
+        return module
+
+    def _aggregate(self, outputs, eras):
+        """Return one prediction per row from the outputs for all targets."""
+        return outputs[:, 0]
+
+    def _check_scaled(self, low, high, caller):
+        """Raise if features between `low` and `high` do not suit the network."""
+
+    def _target_map(self, Y):
+        """Return offset and scale, so that (Y - offset) / scale suits the output."""
+        return np.nanmean(Y, axis=0), np.nanstd(Y, axis=0)
+
+    # ------------------------------------------------------------------ shared
+    def _monitor_name(self):
+        if callable(self.monitor):
+            return "score"
+        return self._default_monitor if self.monitor == "auto" else self.monitor
+
+    def _scale(self, X):
+        return scale_features(X, self.feature_range_, self._scaled_to)
+
+    def _centre(self):
+        """Middle of the scaled features: what noise flips and shrinks around."""
+        return 0.0 if self.feature_range_ is None else sum(self._scaled_to) / 2
+
+    def _make_noise(self):
+        """Return the module that disturbs the features in training, or None."""
+        if self.input_noise is None or self.input_noise == 0:
+            return None
+        if isinstance(self.input_noise, Real):
+            from sknumerai.modules import GaussianNoise
+
+            return GaussianNoise(float(self.input_noise)).train()
+        return self.input_noise
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        if "module_" in state:
+            state["_weights"] = weights_of(state.pop("module_"))
+            state["callbacks"] = None
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            cls, kwargs = self._spec
+            self.module_ = restore_module(cls, kwargs, weights)
+
+
+class BaseNeuralNetRegressor(RegressorMixin, BaseNeuralNet):
+    """Base class for regressors that train a torch module with skorch."""
+
+    def predict(self, X, groups=None):
+        """Predict the main target, or all columns of a two-dimensional `y`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row, live rows ("X") included. By default the index level `era`
+            of `X`; where there is none, the rows are one era.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions in the units of `y`: float32 after a one-dimensional `y`,
+            otherwise float64.
+        """
+        outputs = self._predict_outputs(X)
+        caller = f"{type(self).__name__}.predict"
+        eras = check_eras(
+            groups, X, n_samples=len(outputs), allow_live=True, caller=caller
+        )
+        if self._y_ndim == 1:
+            return self._aggregate(outputs, eras or one_era(len(outputs)))
+        return outputs.astype(np.float64)
+
+    def predict_targets(self, X):
+        """Predict every target that the network learned, auxiliary ones included.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_targets)
+            Predictions in the units of the targets, the main one first, float64.
+        """
+        return self._predict_outputs(X).astype(np.float64)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

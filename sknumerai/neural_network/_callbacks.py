@@ -1,0 +1,105 @@
+"""What happens at the end of an epoch: scores on held-out eras, best weights, a bar."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import math
+
+import torch
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+
+class StopTraining(KeyboardInterrupt):
+    """Ends skorch's loop, as its own early stopping does with a KeyboardInterrupt."""
+
+
+class Validation(Callback):
+    """Score the held-out eras after each epoch and keep the best weights.
+
+    Parameters
+    ----------
+    score : callable
+        From the net to a dict of scores of the held-out eras.
+
+    monitor : str
+        Which of the scores is watched.
+
+    lower_is_better : bool
+        Direction of `monitor`.
+
+    patience : int or None
+        Epochs without a new best before training stops; None to never stop.
+    """
+
+    def __init__(self, score, *, monitor, lower_is_better, patience):
+        self.score = score
+        self.monitor = monitor
+        self.lower_is_better = lower_is_better
+        self.patience = patience
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget earlier trainings."""
+        self.best_ = math.inf
+        self.best_epoch_ = None
+        self.best_weights_ = None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Score, remember the best, stop when it is long ago."""
+        epoch = len(net.history)
+        scores = self.score(net)
+        loss = scores[self.monitor] if self.lower_is_better else -scores[self.monitor]
+        is_best = loss < self.best_
+        if is_best or self.best_weights_ is None:  # a first score may be NaN
+            self.best_ = loss if is_best else math.inf
+            self.best_epoch_ = epoch
+            self.best_weights_ = _copy_of_weights(net.module_)
+        for name, value in scores.items():
+            net.history.record(name, value)
+        net.history.record("best", bool(is_best))
+        if self.patience is not None and epoch - self.best_epoch_ >= self.patience:
+            raise StopTraining
+
+    def restore(self, module):
+        """Put the best weights back."""
+        if self.best_weights_ is not None:
+            module.load_state_dict(self.best_weights_)
+
+
+class ProgressBar(Callback):
+    """A bar over epochs that shows the last losses and scores.
+
+    Parameters
+    ----------
+    description : str
+        Left of the bar.
+
+    max_epochs : int
+        Length of the bar.
+    """
+
+    def __init__(self, description, max_epochs):
+        self.description = description
+        self.max_epochs = max_epochs
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the bar."""
+        self.bar_ = tqdm(total=self.max_epochs, desc=self.description, unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance the bar."""
+        shown = {
+            name: f"{value:.4f}"
+            for name, value in net.history[-1].items()
+            if isinstance(value, float) and name != "dur"
+        }
+        self.bar_.set_postfix(shown, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Close the bar."""
+        self.bar_.close()
+
+
+def _copy_of_weights(module):
+    with torch.no_grad():
+        return {name: t.detach().clone() for name, t in module.state_dict().items()}

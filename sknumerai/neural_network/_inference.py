@@ -1,0 +1,108 @@
+"""Running a trained network: all that a pickled model needs.
+
+Nothing here, nor in what it imports, may hold locks, caches or relative imports: these
+functions travel by value in the files that are uploaded.
+"""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+import torch
+
+# Elements of a float32 slice of rows: about 32 MB, whatever the number of features.
+_CHUNK = 2**23
+
+
+class _WritableView:
+    """Offer an array's memory as writable, so that torch takes it without a copy.
+
+    pandas 3 and memory maps give read-only arrays, which torch.from_numpy accepts only
+    with a warning. No tensor made this way is ever written to.
+    """
+
+    def __init__(self, array):
+        self.array = array
+        interface = dict(array.__array_interface__)
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+
+
+def tensor_view(array):
+    """Return a tensor on the memory of a row-major array, read-only ones included."""
+    if any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
+        array = np.array(array, dtype=array.dtype.newbyteorder("="))
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        array = array.astype(np.int64)  # torch has few operations for wide unsigned
+    elif array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        array = array.astype(np.float64)  # longdouble has no torch dtype
+    if not array.flags.writeable and array.size:
+        array = np.asarray(_WritableView(array))
+    return torch.from_numpy(array)
+
+
+def scale_features(X, feature_range, scaled_to):
+    """Cast a batch to float32 and map `feature_range` to `scaled_to`, if there is one."""
+    if feature_range is None:
+        return X.to(torch.float32)
+    (low, high), (new_low, new_high) = feature_range, scaled_to
+    scale = (new_high - new_low) / (high - low)
+    # in place on the copy: a batch goes through memory less often
+    X = X.to(torch.float32, copy=True)
+    return X.mul_(scale).add_(new_low - low * scale)
+
+
+def resolve_device(device):
+    """Return the device to run on: the CPU where CUDA is asked for but absent."""
+    device = torch.device(device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        return torch.device("cpu")
+    return device
+
+
+def forward_rows(forward, X, *, scale, device):
+    """Apply a function of tensors to slices of rows.
+
+    Parameters
+    ----------
+    forward : callable
+        From a tensor of shape (n_rows, n_features) to one of (n_rows, n_outputs).
+
+    X : ndarray of shape (n_samples, n_features)
+        Any numeric dtype and memory order; only slices are copied.
+
+    scale : callable
+        Casts and scales a batch.
+
+    device : torch.device
+        Where `forward` runs.
+
+    Returns
+    -------
+    output : ndarray of shape (n_samples, n_outputs)
+        float32.
+    """
+    n_rows = max(256, _CHUNK // max(1, X.shape[1]))
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, X.shape[0], n_rows):
+            rows = tensor_view(np.ascontiguousarray(X[start : start + n_rows]))
+            output = forward(scale(rows.to(device)))
+            parts.append(output.reshape(len(rows), -1).cpu())
+        return torch.cat(parts).numpy()
+
+
+def weights_of(module):
+    """Return the state of a module as numpy arrays."""
+    return {k: v.detach().cpu().numpy() for k, v in module.state_dict().items()}
+
+
+def restore_module(cls, kwargs, weights):
+    """Build a module again and load its weights.
+
+    The initialisation draws random numbers, so the caller's generator is put back.
+    """
+    with torch.random.fork_rng(devices=[]):
+        module = cls(**kwargs)
+    module.load_state_dict(
+        {k: torch.from_numpy(np.array(v)) for k, v in weights.items()}
+    )
+    return module.eval()

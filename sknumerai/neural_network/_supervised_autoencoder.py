@@ -1,0 +1,518 @@
+"""Supervised autoencoder regressor."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sknumerai.modules import SupervisedAutoencoder
+from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
+from sknumerai.utils import era_normalized_ranks
+
+# The settings of the sources. Keras' Adam has eps=1e-7.
+_KERAS_ADAM = partial(torch.optim.Adam, eps=1e-7)
+PRESETS = {
+    "numerai": {
+        "hidden_units": (96, 96, 896, 448, 448, 256),
+        "noise_std": 0.035,
+        "dropouts": (0.035, 0.4, 0.1, 0.4, 0.3, 0.25, 0.4),
+        "batch_norm": True,
+        "loss": "mse",
+        "lr": 1e-4,
+        "max_epochs": 1,
+        "batch_size": 32,
+        "batch_by": "rows",
+        "optimizer": _KERAS_ADAM,
+        "n_validation_eras": 0,
+    },
+    "jane_street": {
+        "hidden_units": (96, 96, 896, 448, 448, 256),
+        "noise_std": 0.03527936,
+        "dropouts": (
+            0.03842497,
+            0.42409238,
+            0.10431484,
+            0.49230390,
+            0.32024445,
+            0.27168561,
+            0.43792339,
+        ),
+        "batch_norm": True,
+        "loss": "bce",
+        "lr": 1e-3,
+        "max_epochs": 100,
+        "patience": 10,
+        "batch_size": 4096,
+        "batch_by": "rows",
+        "optimizer": _KERAS_ADAM,
+        "monitor": "corr",
+    },
+}
+
+
+class SupervisedAutoencoderRegressor(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNeuralNetRegressor
+):
+    """Supervised autoencoder with a multi-task perceptron.
+
+    One network rebuilds the features through a noisy bottleneck, predicts all targets
+    from what was rebuilt, and predicts them again with a perceptron that sees the
+    features beside the code. It is the network that won the Jane Street competition
+    [1]_, ported to regression on Numerai's targets [2]_. As a transformer it gives the
+    code. Read more in :doc:`its page </sources/supervised_autoencoder>`.
+
+    Parameters
+    ----------
+    hidden_units : tuple of int, default=(96, 96, 896, 448, 448, 256)
+        Width of the code, of the head on the reconstruction, and of the layers of the
+        perceptron.
+
+    noise_std : float, default=0.035
+        Standard deviation of the Gaussian noise on the normalized features before the
+        encoder, in training.
+
+    dropouts : float or tuple of float, default=(0.035, 0.4, 0.1, 0.4, 0.3, 0.25, 0.4)
+        Dropout before the decoder, in the head on the reconstruction, before the
+        perceptron, and after each of its hidden layers; or one for all.
+
+    activation : str, default='silu'
+        Activation of the hidden layers, see :class:`sknumerai.modules.MLP`.
+
+    batch_norm : bool or 'warm_up', default='warm_up'
+        Batch normalization with the constants of Keras; with 'warm_up' its running
+        statistics are right from the first epoch on.
+
+    ae_head_input : {'recon', 'code'}, default='recon'
+        What the autoencoder's head reads.
+
+    output_activation : {'sigmoid', 'identity'}, default='sigmoid'
+        What follows the two heads. With 'sigmoid', targets that leave [0, 1] are
+        mapped to it inside; with 'identity' they are standardized.
+
+    loss : {'mse', 'bce', 'corr', 'spearman'} or callable, default='mse'
+        Loss of both heads, or the class or an instance of a loss with the protocol of
+        :mod:`sknumerai.losses`. 'bce' is the winner's and needs 'sigmoid' outputs.
+
+    recon_loss : {'mse', 'bce', 'js'}, default='mse'
+        Loss of the reconstruction; 'bce' and 'js' need features in [0, 1], where
+        integers are mapped by `feature_range`.
+
+    loss_weights : tuple of float, default=(1, 1, 1)
+        Weights of the reconstruction, the head on it, and the predictions.
+
+    label_smoothing : float, default=0.0
+        Smoothing of the targets, for `loss='bce'`.
+
+    pretrain_epochs : int, default=0
+        Epochs in which the autoencoder alone learns to rebuild, before all is trained.
+
+    freeze_encoder : bool, default=False
+        Whether the encoder stays as it is after `pretrain_epochs` and the perceptron
+        alone is trained.
+
+    target_aggregation : {'mean', 'median', 'rank_mean', 'main'}, default='mean'
+        How `predict` makes one prediction of the heads for `y` and `aux_targets`:
+        their mean (the article), median, mean of their ranks within the era, or the
+        main target alone.
+
+    target_weights : array-like of shape (n_targets,) or None, default=None
+        Weights of the targets in 'mean' and 'rank_mean', the main target's first.
+
+    lr : float, default=1e-3
+        Learning rate.
+
+    max_epochs : int, default=100
+        Passes over the training rows, if early stopping does not end them.
+
+    batch_size : int or 'auto', default='auto'
+        Rows or eras of a batch, as `batch_by` says. 'auto' is one era, or 1/64 of the
+        rows between 32 and 4,096.
+
+    batch_by : {'auto', 'rows', 'era'}, default='auto'
+        Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
+        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+
+    optimizer : callable, default=torch.optim.Adam
+        Class of the optimizer, called with parameters and `lr`. For further settings
+        use :func:`functools.partial`.
+
+    weight_decay : float, default=0.0
+        Weight decay, handed to `optimizer`.
+
+    n_validation_eras : int or 'auto', default='auto'
+        How many of the last eras are held out for early stopping; 0 for none. 'auto'
+        is the last tenth where 20 or more eras are found and at least half of the eras
+        remain for training, else none.
+
+    embargo : int or 'auto', default='auto'
+        Eras, by number, that are left out between training and held-out eras. 'auto'
+        reads the longest horizon from the names of the targets (8 for 20 days, 16 for
+        60 days) and is 8 where they say nothing.
+
+    monitor : {'auto', 'targets_loss', 'loss', 'corr', 'sharpe'} or callable, default='auto'
+        What early stopping watches on the held-out eras. 'targets_loss' is the
+        loss of the predictions alone, without the autoencoder's terms; 'loss' is the
+        total; 'corr' is the mean and 'sharpe' the mean over standard deviation of the
+        Numerai correlation of each era; a callable `(y_true, y_pred, groups=)` gives a
+        score that is better when larger. 'auto' is 'targets_loss', as in the source.
+
+    patience : int or None, default=10
+        Epochs without a new best before training stops. None never stops. The best
+        weights are kept in any case.
+
+    feature_range : (low, high), 'auto' or None, default='auto'
+        Values that are mapped to [0, 1], or None to leave features as they are. 'auto' is
+        (0, 4), Numerai's codes, for integers and None for floats.
+
+    input_noise : float, module or None, default=None
+        Disturbs the scaled features in training: the standard deviation of Gaussian
+        noise, or a module such as :class:`sknumerai.modules.FeatureReversalNoise`.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last call. The optimizer starts
+        anew.
+
+    callbacks : list or None, default=None
+        Further skorch callbacks. They are not kept in pickles of a fitted network.
+
+    device : str, default='cpu'
+        Where to train and predict, e.g. 'cuda'. A fitted network predicts on the CPU
+        where CUDA is absent.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, the order of batches, dropout and noise. torch's own
+        generators are left as they were.
+
+    verbose : int, default=0
+        Whether to show a progress bar over epochs.
+
+    Attributes
+    ----------
+    module_ : sknumerai.modules.SupervisedAutoencoder
+        The trained module, decoder included, on the CPU.
+
+    history_ : list of dict
+        Losses, scores and seconds of each epoch.
+
+    n_iter_ : int
+        Number of epochs run.
+
+    best_epoch_ : int or None
+        Epoch whose weights were kept, counted from 1. None where no eras were held out
+        and the last weights are kept.
+
+    eras_seen_ : ndarray or None
+        Era numbers of the rows given to `fit`, held-out ones included.
+
+    n_outputs_ : int
+        Number of targets learned.
+
+    feature_range_ : tuple of float or None
+        Values that are mapped to [0, 1].
+
+    batch_by_ : {'rows', 'era'}
+        What a batch is.
+
+    batch_size_ : int
+        Rows or eras of a batch.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    sknumerai.modules.SupervisedAutoencoder : The module.
+    sknumerai.losses.SupervisedAutoencoderLoss : The loss.
+    MLPRegressor : The perceptron alone.
+
+    Notes
+    -----
+    The defaults depart from the article where it is a sketch: it trains one epoch in
+    batches of 32 without validation. `from_preset` gives the settings of the article
+    ('numerai') and of the winner ('jane_street').
+
+    With batches of eras (`batch_by='era'`) batch normalization normalizes by the era's
+    own statistics in training and by running statistics in prediction.
+
+    References
+    ----------
+    .. [1] Zhang, Y. (2021). Jane Street: Supervised Autoencoder MLP. Winning solution
+       of the Kaggle competition Jane Street Market Prediction.
+
+    .. [2] jrai (2021). AutoEncoder and multitask MLP on new dataset (from Kaggle Jane
+       Street). Numerai's forum.
+
+    Examples
+    --------
+    >>> from sknumerai.datasets import make_numerai
+    >>> from sknumerai.neural_network import SupervisedAutoencoderRegressor
+    >>> bunch = make_numerai(n_eras=8, n_samples_per_era=50, random_state=0)
+    >>> model = SupervisedAutoencoderRegressor(
+    ...     hidden_units=(8, 8, 32, 16), dropouts=0.1, max_epochs=3, random_state=0
+    ... )
+    >>> model.fit(bunch.data, bunch.target).predict(bunch.data).shape
+    (400,)
+    >>> model.transform(bunch.data).shape
+    (400, 8)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNeuralNetRegressor._parameter_constraints,
+        "hidden_units": [tuple, list],
+        "noise_std": [Interval(Real, 0, None, closed="left")],
+        "dropouts": [Interval(Real, 0, 1, closed="left"), tuple, list],
+        "activation": [str, callable],
+        "batch_norm": ["boolean", StrOptions({"warm_up"})],
+        "ae_head_input": [StrOptions({"recon", "code"})],
+        "output_activation": [StrOptions({"sigmoid", "identity"})],
+        "loss": [StrOptions({"mse", "bce", "corr", "spearman"}), callable],
+        "recon_loss": [StrOptions({"mse", "bce", "js"})],
+        "loss_weights": [tuple, list],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
+        "freeze_encoder": ["boolean"],
+        "target_aggregation": [StrOptions({"mean", "median", "rank_mean", "main"})],
+        "target_weights": ["array-like", None],
+        "monitor": [
+            StrOptions({"auto", "targets_loss", "loss", "corr", "sharpe"}),
+            callable,
+        ],
+    }
+
+    _scaled_to = (0.0, 1.0)
+    _default_monitor = "targets_loss"
+
+    def __init__(
+        self,
+        hidden_units=(96, 96, 896, 448, 448, 256),
+        *,
+        noise_std=0.035,
+        dropouts=(0.035, 0.4, 0.1, 0.4, 0.3, 0.25, 0.4),
+        activation="silu",
+        batch_norm="warm_up",
+        ae_head_input="recon",
+        output_activation="sigmoid",
+        loss="mse",
+        recon_loss="mse",
+        loss_weights=(1, 1, 1),
+        label_smoothing=0.0,
+        pretrain_epochs=0,
+        freeze_encoder=False,
+        target_aggregation="mean",
+        target_weights=None,
+        lr=1e-3,
+        max_epochs=100,
+        batch_size="auto",
+        batch_by="auto",
+        optimizer=torch.optim.Adam,
+        weight_decay=0.0,
+        n_validation_eras="auto",
+        embargo="auto",
+        monitor="auto",
+        patience=10,
+        feature_range="auto",
+        input_noise=None,
+        warm_start=False,
+        callbacks=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            loss=loss,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            batch_by=batch_by,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            n_validation_eras=n_validation_eras,
+            embargo=embargo,
+            monitor=monitor,
+            patience=patience,
+            feature_range=feature_range,
+            input_noise=input_noise,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.hidden_units = hidden_units
+        self.noise_std = noise_std
+        self.dropouts = dropouts
+        self.activation = activation
+        self.batch_norm = batch_norm
+        self.ae_head_input = ae_head_input
+        self.output_activation = output_activation
+        self.recon_loss = recon_loss
+        self.loss_weights = loss_weights
+        self.label_smoothing = label_smoothing
+        self.pretrain_epochs = pretrain_epochs
+        self.freeze_encoder = freeze_encoder
+        self.target_aggregation = target_aggregation
+        self.target_weights = target_weights
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """Make an estimator with the settings of a source.
+
+        Parameters
+        ----------
+        name : {'numerai', 'jane_street'}
+            The article's settings (one epoch, batches of 32), or the winner's
+            (cross-entropy, the dropouts that Hyperopt found).
+
+        **overrides : dict
+            Parameters that differ from the preset.
+
+        Returns
+        -------
+        estimator : SupervisedAutoencoderRegressor
+            Not fitted.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"name must be one of {sorted(PRESETS)}. Got {name!r}.")
+        return cls(**{**PRESETS[name], **overrides})
+
+    def transform(self, X):
+        """Compute the code.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        code : ndarray of shape (n_samples, hidden_units[0])
+            The encoder's output, float32.
+        """
+        return self._apply(X, lambda module: module.encode)
+
+    @property
+    def _n_features_out(self):
+        return self.module_.code_features
+
+    def _module_spec(self, n_features, n_outputs):
+        return SupervisedAutoencoder, {
+            "in_features": n_features,
+            "out_features": n_outputs,
+            "hidden_units": tuple(self.hidden_units),
+            "noise_std": self.noise_std,
+            "dropouts": self.dropouts,
+            "activation": self.activation,
+            "batch_norm": self.batch_norm,
+            "ae_head_input": self.ae_head_input,
+            "output_activation": self.output_activation,
+        }
+
+    def _phases(self):
+        phases = super()._phases()
+        if self.pretrain_epochs:
+            first = Phase("pretrain", self.pretrain_epochs, "reconstruction_loss")
+            phases.insert(0, first)
+        elif self.freeze_encoder and not self.warm_start:
+            raise ValueError(
+                "freeze_encoder=True needs an encoder that has learned something: set "
+                "pretrain_epochs, or warm_start=True after a fit without freezing."
+            )
+        return phases
+
+    def _prepare_phase(self, module, phase):
+        module.freeze_encoder(self.freeze_encoder and phase.name == "fit")
+
+    def _make_loss(self):
+        from sknumerai.losses import SupervisedAutoencoderLoss
+
+        loss = self.loss() if isinstance(self.loss, type) else self.loss
+        return SupervisedAutoencoderLoss(
+            loss,
+            self.recon_loss,
+            loss_weights=self.loss_weights,
+            label_smoothing=self.label_smoothing,
+            from_logits=loss == "bce",
+        )
+
+    def _forward(self, module, X, phase):
+        if phase.name == "pretrain":
+            return module.reconstruction(X)
+        if self.freeze_encoder:
+            return module.forward_targets(X, logits=self.loss == "bce")
+        return module(X, logits=self.loss == "bce")
+
+    def _loss_terms(self, criterion, output, X, batch, phase):
+        extra = batch.sample_weight, batch.groups
+        if phase.name == "pretrain":
+            loss = criterion.recon_loss(output, X, *extra)
+            return {"loss": loss, "reconstruction_loss": loss}
+        if self.freeze_encoder:
+            loss = criterion.target_loss(output, batch.y, *extra)
+            return {"loss": loss, "targets_loss": loss}
+        terms = criterion.terms(output, batch.y, X, *extra)
+        return {"loss": criterion.combine(terms), **terms}
+
+    def _check_scaled(self, low, high, caller):
+        if self.recon_loss != "mse" and (low < 0 or high > 1):
+            raise ValueError(
+                f"{caller}: recon_loss={self.recon_loss!r} needs features in [0, 1]; "
+                f"they run from {low:.3g} to {high:.3g}. Pass feature_range=(low, high) "
+                "to have them mapped, or recon_loss='mse'."
+            )
+
+    def _targets_of(self, output, phase):
+        if phase.name == "pretrain":
+            return None
+        targets = output if self.freeze_encoder else output[-1]
+        if self.loss == "bce" and self.output_activation == "sigmoid":
+            return torch.sigmoid(targets)
+        return targets
+
+    def _inference_forward(self, module):
+        return module.forward_targets
+
+    def _target_map(self, Y):
+        if self.output_activation == "identity":
+            return super()._target_map(Y)
+        low, high = np.nanmin(Y, axis=0), np.nanmax(Y, axis=0)
+        inside = (low >= 0) & (high <= 1)
+        return np.where(inside, 0.0, low), np.where(inside, 1.0, high - low)
+
+    def _aggregate(self, outputs, eras):
+        if outputs.shape[1] == 1 or self.target_aggregation == "main":
+            return outputs[:, 0]
+        # in the units of the network's outputs, which are alike for all targets
+        offset, scale = np.float32(self._y_offset), np.float32(self._y_scale)
+        outputs = (outputs - offset) / scale
+        if self.target_aggregation == "median":
+            combined = np.median(outputs, axis=1)
+        else:
+            if self.target_aggregation == "rank_mean":
+                outputs = era_normalized_ranks(outputs, eras)
+            combined = np.average(outputs, axis=1, weights=self._weights(outputs))
+        return np.float32(combined * scale[0] + offset[0])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _weights(self, outputs):
+        if self.target_weights is None:
+            return None
+        weights = np.asarray(self.target_weights, dtype=outputs.dtype)
+        if weights.shape != outputs.shape[1:] or not weights.sum() > 0:
+            raise ValueError(
+                f"target_weights must be {outputs.shape[1]} numbers, the main target's "
+                f"first, with a positive sum. Got {self.target_weights!r}."
+            )
+        return weights

@@ -1,0 +1,291 @@
+"""Training of a module with skorch.
+
+Imported by ``BaseNeuralNet.fit`` alone, inside the method, so that pickles of fitted
+estimators hold none of it: no skorch, no lock.
+"""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import inspect
+import threading
+import warnings
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EpochTimer, PassthroughScoring
+
+from sknumerai.exceptions import InterruptedFitWarning
+from sknumerai.neural_network._batches import EraBatches, EraDataset, RowBatches
+from sknumerai.neural_network._callbacks import ProgressBar, StopTraining, Validation
+from sknumerai.neural_network._inference import (
+    resolve_device,
+    tensor_view,
+)
+
+# torch's generators belong to the process, and searches fit in threads
+_RANDOM_STATE_LOCK = threading.RLock()
+
+
+class _Net(NeuralNet):
+    """A skorch net that leaves the forward pass and the loss to the estimator."""
+
+    interrupted = False
+
+    def __init__(self, *args, estimator, phase, noise, **kwargs):
+        self.estimator = estimator
+        self.phase = phase
+        self.noise = noise
+        super().__init__(*args, **kwargs)
+
+    @property
+    def _default_callbacks(self):
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+        ]
+
+    def fit_loop(self, *args, **kwargs):
+        # skorch ends quietly on every KeyboardInterrupt: tell the user's from others
+        try:
+            return super().fit_loop(*args, **kwargs)
+        except StopTraining:
+            raise
+        except KeyboardInterrupt as error:
+            self.interrupted = not _from_callback(error)
+            raise
+
+    def train_step_single(self, batch, **fit_params):
+        self._set_training(True)
+        terms, output = self.terms(batch)
+        terms["loss"].backward()
+        return {"loss": terms["loss"], "y_pred": output}
+
+    def terms(self, batch):
+        """Return the terms of the loss of a batch, "loss" their total, and the output."""
+        batch = type(batch)(*(None if t is None else t.to(self.device) for t in batch))
+        X = self.estimator._scale(batch.X)
+        inputs = X
+        if self.noise is not None and self.module_.training:
+            centre = self.estimator._centre()
+            inputs = self.noise(X - centre) + centre
+        output = self.estimator._forward(self.module_, inputs, self.phase)
+        terms = self.estimator._loss_terms(
+            self.criterion_, output, X, batch, self.phase
+        )
+        return terms, output
+
+
+def make_dataset(X, y, sample_weight, eras):
+    """Wrap arrays as tensors; the matrix is copied only if it is not row-major."""
+    order = eras.order()
+    rows = None if order is None else torch.from_numpy(order)
+    weight = None
+    if sample_weight is not None:
+        weight = torch.from_numpy(np.array(sample_weight, dtype=np.float32))
+    return EraDataset(
+        tensor_view(np.ascontiguousarray(X)),
+        torch.from_numpy(np.ascontiguousarray(y, dtype=np.float32)),
+        weight,
+        rows,
+        eras.starts,
+    )
+
+
+def train_module(estimator, module, train, valid, *, seed, score):
+    """Train a module in the estimator's phases.
+
+    Parameters
+    ----------
+    estimator : BaseNeuralNet
+        Gives the hyper-parameters, the forward pass, the loss and the phases.
+
+    module : callable
+        Called without arguments, after seeding: returns the module to train.
+
+    train : EraDataset
+        Training rows.
+
+    valid : EraDataset or None
+        Held-out rows.
+
+    seed : int
+        Decides all that is random.
+
+    score : callable or None
+        From a function that maps a data set to outputs to a dict of scores.
+
+    Returns
+    -------
+    module : torch.nn.Module
+        On the CPU, in evaluation mode.
+
+    history : list of dict
+        One entry per epoch.
+
+    best_epoch : int or None
+        Epoch of the kept weights, counted from 1 over all phases; None where nothing
+        was held out.
+    """
+    device = resolve_device(estimator.device)
+    cuda = [device] if device.type == "cuda" else []
+    history, best_epoch = [], None
+    with _RANDOM_STATE_LOCK, torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        module = module()
+        for phase in estimator._phases():
+            estimator._prepare_phase(module, phase)
+            net = _make_net(estimator, module, phase, train, device, generator)
+            validation = None
+            if valid is not None and score is not None:
+                validation = _add_validation(net, estimator, phase, valid, score)
+            # the user's callbacks come last: they see the scores of the epoch
+            net.callbacks += list(estimator.callbacks or [])
+            interrupted = _run(net, train)
+            if validation is not None:
+                validation.restore(net.module_)
+                best_epoch = len(history) + validation.best_epoch_
+            for row in net.history:
+                entry = {"epoch": len(history) + 1, "phase": phase.name}
+                history.append(entry | _plain(row))
+            if interrupted:
+                break
+    return module.cpu().eval(), history, best_epoch
+
+
+def _plain(row):
+    """Return an epoch of skorch's history without its batches, in Python's types."""
+    left_out = ("epoch", "batches", "train_batch_count", "train_loss_best")
+    return {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in row.items()
+        if name not in left_out
+    }
+
+
+def _make_net(estimator, module, phase, train, device, generator):
+    by_era = estimator.batch_by_ == "era"
+    optimizer_params = {}
+    if estimator.weight_decay:
+        optimizer_params["optimizer__weight_decay"] = estimator.weight_decay
+    callbacks = []
+    if estimator.verbose:
+        name = type(estimator).__name__
+        if phase.name != "fit":
+            name = f"{name} ({phase.name})"
+        callbacks.append(("progress_bar", ProgressBar(name, phase.max_epochs)))
+    return _Net(
+        module,
+        criterion=estimator._make_loss(),
+        optimizer=estimator.optimizer,
+        **optimizer_params,
+        lr=estimator.lr,
+        max_epochs=phase.max_epochs,
+        batch_size=estimator.batch_size_,
+        iterator_train=EraBatches if by_era else RowBatches,
+        iterator_train__shuffle=estimator._shuffle,
+        iterator_train__min_rows=min_batch_rows(module),
+        iterator_train__generator=generator,
+        train_split=None,
+        callbacks=callbacks,
+        device=str(device),
+        verbose=0,
+        estimator=estimator,
+        phase=phase,
+        noise=estimator._make_noise(),
+    )
+
+
+def min_batch_rows(module):
+    """Batch normalization cannot be trained on one row."""
+    has_norm = any(
+        isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in module.modules()
+    )
+    return 2 if has_norm else 1
+
+
+def _add_validation(net, estimator, phase, valid, score):
+    def score_net(net):
+        return score(lambda dataset: evaluate(net, dataset), phase)
+
+    validation = Validation(
+        score_net,
+        monitor=f"valid_{phase.monitor}",
+        lower_is_better=phase.monitor.endswith("loss"),
+        patience=estimator.patience,
+    )
+    # before the bar, which shows the scores
+    net.callbacks = [("validation", validation), *net.callbacks]
+    return validation
+
+
+def evaluate(net, dataset):
+    """Return the mean loss terms and the predictions of a data set, in its order."""
+    estimator = net.estimator
+    net._set_training(False)
+    batches = EraBatches if estimator.batch_by_ == "era" else RowBatches
+    size = estimator.batch_size_
+    if estimator.batch_by_ == "rows":
+        size = max(size, 2**23 // max(1, dataset.X.shape[1]))
+    sums, total, outputs = {}, 0.0, []
+    with torch.inference_mode():
+        for batch in batches(dataset, size, shuffle=False):
+            terms, output = net.terms(batch)
+            weight = len(batch.X)
+            if batch.groups is not None:
+                weight = int(batch.groups[-1]) + 1
+            elif estimator.batch_by_ == "era":
+                weight = 1
+            total += weight
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + weight * float(value)
+            targets = estimator._targets_of(output, net.phase)
+            if targets is not None:
+                outputs.append(targets.cpu())
+    predictions = torch.cat(outputs).numpy() if outputs else None
+    return {name: value / total for name, value in sums.items()}, predictions
+
+
+def _run(net, train):
+    """Train; say whether the user interrupted."""
+    net.fit(train, None)
+    if net.interrupted:
+        warnings.warn(
+            f"{type(net.estimator).__name__}.fit was interrupted after "
+            f"{len(net.history)} epochs; the best weights so far are kept.",
+            InterruptedFitWarning,
+            stacklevel=4,
+        )
+    return net.interrupted
+
+
+def _from_callback(error):
+    """Whether a skorch callback (its EarlyStopping) raised it, not the user."""
+    traceback = error.__traceback__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback.tb_frame.f_code.co_name in ("on_epoch_end", "on_batch_end")
+
+
+def call_loss(criterion, y_pred, y_true, sample_weight=None, groups=None):
+    """Call a loss with the weights and eras that it takes.
+
+    Raises
+    ------
+    TypeError
+        If there are sample weights and the loss takes none.
+    """
+    accepted = inspect.signature(criterion.forward).parameters
+    extra = {}
+    if groups is not None and "groups" in accepted:
+        extra["groups"] = groups
+    if sample_weight is not None:
+        if "sample_weight" not in accepted:
+            raise TypeError(
+                f"sample_weight was passed but the loss {type(criterion).__name__} "
+                "takes none. Use a loss whose forward has a parameter sample_weight, "
+                "e.g. loss='mse'."
+            )
+        extra["sample_weight"] = sample_weight
+    return criterion(y_pred, y_true, **extra)
