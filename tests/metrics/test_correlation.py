@@ -203,6 +203,16 @@ def test_rows_without_a_target_are_left_out_as_numerai_tools_does():
         assert metric(y, p) == metric(y[known], p[known])
 
 
+def test_missing_targets_of_a_later_era_drop_its_own_rows():
+    rng = np.random.default_rng(6)
+    y, p = era_data(rng, 90, "plain")
+    groups = np.repeat([1, 2, 3], 30)
+    y[35] = y[88] = np.nan
+    got = numerai_corr_score(y, p, groups=groups, aggregate=None)
+    expected = [reference_corr(y[groups == e], p[groups == e]) for e in (1, 2, 3)]
+    assert_allclose(got, expected, atol=1e-12)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_unresolved_eras_have_no_score(metric):
     y = np.array([0, 0.5, 1, 0.5] * 3)

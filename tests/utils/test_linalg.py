@@ -35,6 +35,7 @@ DESIGNS = {
     "sum of features": np.c_[CODES, CODES[:, :5].sum(axis=1)],
     "one-hot countries": np.c_[CODES, np.eye(5)[RNG.integers(0, 5, 400)]],
     "all repeated": np.c_[CODES, CODES],
+    "alike features": np.c_[CODES, CODES[:, 0] + 1e-3 * NOISE],
     "nearly repeated": np.c_[CODES, CODES[:, 0] + 1e-5 * NOISE],
     "below the cut-off": np.c_[CODES, CODES[:, 0] + 1e-9 * NOISE],
     "rounding apart": np.c_[CODES, CODES[:, 0] + 1e-14 * NOISE],
@@ -83,7 +84,14 @@ def test_a_vector_gives_the_residuals_of_a_column():
 
 
 @pytest.mark.parametrize(
-    "kind", ["feature codes", "missing feature", "repeated feature", "all repeated"]
+    "kind",
+    [
+        "feature codes",
+        "missing feature",
+        "repeated feature",
+        "all repeated",
+        "alike features",
+    ],
 )
 def test_common_features_need_no_singular_values(monkeypatch, kind):
     def fail(*args, **kwargs):
