@@ -23,8 +23,10 @@ class CorrelationLoss(nn.Module):
     -----
     Shape: see :mod:`sknumerai.losses`.
 
-    The loss does not see the scale or the level of the predictions of an era. A
-    constant prediction has correlation 0 and a finite gradient. An era with a constant
+    The loss does not see the level of the predictions of an era, nor their scale: 1e-12
+    is added to variances, so that a constant prediction has correlation 0 and a finite
+    gradient; it takes 5e-5 of the correlation where the predictions of an era have a
+    standard deviation of 1e-4. An era with a constant
     target (a single row, say), or with nothing observed, does not count. Weights enter
     means, variances and covariances; the eras count alike whatever their weights.
 

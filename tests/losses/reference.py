@@ -55,8 +55,12 @@ def jensen_shannon(z, y, w=None, groups=None):
 
 
 def pearson(p, y, w):
-    p, y = p - np.average(p, weights=w), y - np.average(y, weights=w)
-    return (w * p * y).sum() / np.sqrt((w * p * p).sum() * (w * y * y).sum())
+    w = w / w.sum()
+    p, y = p - (w * p).sum(), y - (w * y).sum()
+    # 1e-12 as documented: it shows where two rows have nearly the same prediction
+    return (w * p * y).sum() / np.sqrt(
+        ((w * p * p).sum() + 1e-12) * ((w * y * y).sum() + 1e-12)
+    )
 
 
 def correlation(p, y, w=None, groups=None):
