@@ -208,9 +208,10 @@ def load_numerai(
 
     rows = join_rows(tables, CALLER)
     chosen = choose_rows(rows, splits, eras, every, CALLER)
-    if rows.reordered:
+    mixed = [t.file.path.name for t in tables if (t.codes[1:] < t.codes[:-1]).any()]
+    if mixed:
         warnings.warn(
-            f"{where}: the rows are not in the order of their eras (text order puts "
+            f"{CALLER}: {mixed[0]}: the rows are not in the order of their eras (text order puts "
             "era10 before era2?). They are loaded in the order of the era numbers.",
             UserWarning,
             stacklevel=2,
@@ -225,6 +226,7 @@ def load_numerai(
             file=sys.stderr,
         )
 
+    equals = alias_of(first, cache)
     matrix, map_path = map_features(
         rows, chosen, mask, features, codec, cache, verbose, CALLER
     )
@@ -236,7 +238,7 @@ def load_numerai(
         {name: values[mask] for name, values in columns.items()},
         isinstance(targets, str) or targets is None,
         feature_sets=feature_sets,
-        alias_of=alias_of(first, cache),
+        alias_of=equals,
         n_unresolved=n_unresolved,
         n_dropped=n_dropped,
         files=[file.path for file in files],
