@@ -67,25 +67,21 @@ class BaseEraSplitter(BaseCrossValidator):
         return embargo_for(y) if self.embargo == "auto" else int(self.embargo)
 
 
-def rows_of(eras, first, stop):
-    """Positions of the rows whose era is one of `first` to `stop - 1`.
+def row_finder(eras):
+    """Make a function that finds the rows of a range of eras.
 
     Parameters
     ----------
     eras : Eras
         Era of each row.
 
-    first : int
-        Position of the first era in ``eras.labels``.
-
-    stop : int
-        Position after the last era.
-
     Returns
     -------
-    rows : ndarray
-        Row positions, increasing.
+    rows_of : callable
+        ``rows_of(first, stop)`` gives the positions, increasing, of the rows whose era
+        is one of ``eras.labels[first:stop]``.
     """
-    if eras.order() is None:
-        return np.arange(eras.starts[first], eras.starts[stop])
-    return np.flatnonzero((eras.codes >= first) & (eras.codes < stop))
+    codes, starts = eras.codes, eras.starts
+    if (codes[1:] >= codes[:-1]).all():
+        return lambda first, stop: np.arange(starts[first], starts[stop])
+    return lambda first, stop: np.flatnonzero((codes >= first) & (codes < stop))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sknumerai.model_selection._base import BaseEraSplitter, rows_of
+from sknumerai.model_selection._base import BaseEraSplitter, row_finder
 from sknumerai.utils import era_numbers
 
 
@@ -162,10 +162,8 @@ class GroupTimeSeriesSplit(BaseEraSplitter):
             If there are too few eras, or a parameter is out of range.
         """
         eras, blocks = self._plan(X, y, groups)
-        return (
-            (rows_of(eras, b.train[0], b.fit_stop), rows_of(eras, *b.test))
-            for b in blocks
-        )
+        rows_of = row_finder(eras)
+        return ((rows_of(b.train[0], b.fit_stop), rows_of(*b.test)) for b in blocks)
 
     def split_with_validation(self, X, y=None, groups=None):
         """Generate the rows of each split's training, validation and test set.
@@ -204,9 +202,9 @@ class GroupTimeSeriesSplit(BaseEraSplitter):
                 "GroupTimeSeriesSplit.split_with_validation needs a validation set: "
                 "set valid_size to a number of eras. Got valid_size=0."
             )
+        rows_of = row_finder(eras)
         return (
-            tuple(rows_of(eras, *part) for part in (b.train, b.valid, b.test))
-            for b in blocks
+            tuple(rows_of(*part) for part in (b.train, b.valid, b.test)) for b in blocks
         )
 
     def describe(self, X=None, y=None, groups=None):
