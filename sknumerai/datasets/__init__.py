@@ -5,6 +5,7 @@ from sknumerai.datasets._feature_sets import load_feature_sets
 from sknumerai.datasets._home import get_data_home
 from sknumerai.datasets._load import load_numerai
 from sknumerai.datasets._make import make_numerai
+from sknumerai.datasets._write import write_numerai
 
 __all__ = [
     "get_data_home",
@@ -13,4 +14,5 @@ __all__ = [
     "load_meta_model",
     "load_numerai",
     "make_numerai",
+    "write_numerai",
 ]

@@ -18,13 +18,13 @@ from sknumerai.datasets._random import (
 WEEKS = {20: 4, 60: 12}
 # Parts of the signal: standard deviation within an era at signal=1, in units of the
 # noise; for the features of the small set, then what the rest of medium and the rest add.
-LINEAR = (0.0090, 0.0120, 0.0040)
-NONLINEAR = (0.0310, 0.0330, 0.0120)
+LINEAR = (0.0125, 0.0130, 0.0040)
+NONLINEAR = (0.0270, 0.0330, 0.0120)
 CONTEXT = 0.008
 DRIFT_LINEAR = 0.04
 DRIFT_NONLINEAR = 0.02
 # Size of the common ups and downs of all stable premia, over 4 weeks
-STRENGTH_SD = 0.6
+STRENGTH_SD = 0.55
 # A longer horizon sees more of the signal, but less than its weeks times more
 HORIZON_GAIN = {20: 1.0, 60: 1.25}
 N_TERMS = (40, 100, 60)

@@ -131,6 +131,11 @@ class Tournament:
         wiggle = stream(0, ROWS, era).normal(0, 30)
         return int(np.clip(n + wiggle, 2000, _MOST_ROWS))
 
+    def prepare(self, last):
+        """Draw the premia up to an era, so that threads only read them."""
+        self.signal.premia(last, 60)
+        self.features.correlation_path(last)
+
     def era(self, number):
         """Draw an era.
 
