@@ -16,7 +16,8 @@ LAYERS = [
     {"ensemble"},
     {"portfolio"},
     {"inspection", "submission"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 ROOT = Path(sknumerai.__file__).parent

@@ -216,7 +216,11 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
 
     def _target_map(self, Y):
         """Return offset and scale, so that (Y - offset) / scale suits the output."""
-        return np.nanmean(Y, axis=0), np.nanstd(Y, axis=0)
+        known = np.isfinite(Y)
+        n = np.maximum(known.sum(axis=0), 1)  # a target may be unknown in all rows
+        mean = np.where(known, Y, 0).sum(axis=0, dtype=np.float64) / n
+        deviation = np.where(known, Y - mean, 0)
+        return mean, np.sqrt(np.square(deviation).sum(axis=0, dtype=np.float64) / n)
 
     # ------------------------------------------------------------------ shared
     def _monitor_name(self):

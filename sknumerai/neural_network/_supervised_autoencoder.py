@@ -483,7 +483,8 @@ class SupervisedAutoencoderRegressor(
     def _target_map(self, Y):
         if self.output_activation == "identity":
             return super()._target_map(Y)
-        low, high = np.nanmin(Y, axis=0), np.nanmax(Y, axis=0)
+        low = np.fmin.reduce(Y, axis=0)  # like nanmin, silent where all is unknown
+        high = np.fmax.reduce(Y, axis=0)
         inside = (low >= 0) & (high <= 1)
         return np.where(inside, 0.0, low), np.where(inside, 1.0, high - low)
 

@@ -143,15 +143,20 @@ def train_module(estimator, module, train, valid, *, seed, score):
             # the user's callbacks come last: they see the scores of the epoch
             net.callbacks += list(estimator.callbacks or [])
             interrupted = _run(net, train)
-            if validation is not None:
+            if validation is not None and validation.best_epoch_ is not None:
                 validation.restore(net.module_)
                 best_epoch = len(history) + validation.best_epoch_
-            for row in net.history:
+            for row in _completed(net.history):
                 entry = {"epoch": len(history) + 1, "phase": phase.name}
                 history.append(entry | _plain(row))
             if interrupted:
                 break
     return module.cpu().eval(), history, best_epoch
+
+
+def _completed(history):
+    """Return the epochs that were not interrupted."""
+    return [row for row in history if "train_loss" in row]
 
 
 def _plain(row):
@@ -253,7 +258,7 @@ def _run(net, train):
     if net.interrupted:
         warnings.warn(
             f"{type(net.estimator).__name__}.fit was interrupted after "
-            f"{len(net.history)} epochs; the best weights so far are kept.",
+            f"{len(_completed(net.history))} epochs; the best weights so far are kept.",
             InterruptedFitWarning,
             stacklevel=4,
         )

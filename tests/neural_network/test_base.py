@@ -1,0 +1,309 @@
+"""What every network shares: input, eras, targets, prediction, pickles."""
+
+import pickle
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from sknumerai.exceptions import MissingErasError, OneEraWarning
+from sknumerai.neural_network import MLPRegressor, NeuralNetRegressor
+from sknumerai.neural_network._fitting import _cut_validation
+from sknumerai.neural_network._inference import tensor_view
+from sknumerai.neural_network._training import make_dataset
+from sknumerai.utils import check_eras
+
+
+def small(**params):
+    return MLPRegressor((8,), max_epochs=2, random_state=0).set_params(**params)
+
+
+def test_eras_from_the_index_are_those_passed(problem):
+    X, y, _, _ = problem
+    eras = X.index.get_level_values("era")
+    from_index = small().fit(X, y)
+    passed = small().fit(X.to_numpy(), y.to_numpy(), groups=eras)
+    assert from_index.best_epoch_ is not None
+    np.testing.assert_array_equal(from_index.eras_seen_, np.arange(1, 31))
+    np.testing.assert_array_equal(from_index.predict(X), passed.predict(X.to_numpy()))
+    np.testing.assert_array_equal(
+        from_index.predict(X), from_index.predict(X, groups=eras)
+    )
+
+
+def test_shuffled_rows_train_the_same_batches_of_eras(problem):
+    X, y, _, _ = problem
+    rows = np.random.default_rng(0).permutation(len(X))
+    straight = small(batch_by="era").fit(X, y)
+    shuffled = small(batch_by="era").fit(X.iloc[rows], y.iloc[rows])
+    np.testing.assert_allclose(straight.predict(X), shuffled.predict(X), atol=1e-5)
+
+
+def test_auxiliary_targets_are_further_columns_of_y(problem):
+    X, y, aux, _ = problem
+    with_aux = small().fit(X, y, aux_targets=aux)
+    both = small().fit(X, pd.concat([y, aux], axis=1))
+    np.testing.assert_array_equal(with_aux.predict_targets(X), both.predict(X))
+    assert with_aux.predict(X).shape == (len(X),)
+    assert with_aux.predict(X).dtype == np.float32
+    assert both.predict(X).dtype == np.float64
+    assert np.isfinite(both.predict(X)).all()
+
+
+def test_auxiliary_targets_are_aligned_by_index(problem):
+    X, y, aux, _ = problem
+    shuffled = aux.sample(frac=1, random_state=0)
+    half = np.arange(0, len(X), 2)
+    expected = small().fit(X.iloc[half], y.iloc[half], aux_targets=aux.iloc[half])
+    model = small().fit(X.iloc[half], y.iloc[half], aux_targets=shuffled)
+    np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+    with pytest.raises(ValueError, match=r"900 of 1800 rows of X are not in the index"):
+        small().fit(X, y, aux_targets=aux.iloc[half])
+    with pytest.raises(ValueError, match="aux_targets goes with a one-dimensional y"):
+        small().fit(X, aux, aux_targets=aux)
+
+
+def test_missing_auxiliary_targets_are_left_out(problem):
+    X, y, aux, _ = problem
+    only_known = aux["target_b_20"].notna().to_numpy()
+    unknown = pd.Series(np.nan, index=y.index)
+    plain = small().fit(X, y)
+    model = small().fit(X, pd.concat([y, unknown], axis=1))
+    assert np.isfinite(model.predict(X)).all()
+    assert only_known.sum() < len(X)
+    assert abs(model.history_[0]["train_loss"] - plain.history_[0]["train_loss"]) < 0.2
+
+
+@pytest.mark.parametrize("loss", ["corr", "spearman"])
+def test_scale_free_losses_predict_in_the_units_of_y(problem, loss):
+    X, y, _, _ = problem
+    y = 1000 * y + 5
+    model = MLPRegressor((16,), loss=loss, max_epochs=20, random_state=0).fit(X, y)
+    assert model.batch_by_ == "era" and model.batch_size_ == 1
+    assert model.score(X, y) > 0.2
+    slope = np.polyfit(model.predict(X), y, 1)[0]
+    assert slope == pytest.approx(1, abs=0.25)
+
+
+def test_sample_weight_zero_is_a_row_left_out_of_the_loss(problem):
+    X, y, _, _ = problem
+    half = np.arange(len(X)) % 2 == 0
+    wrong = y.where(half, 1 - y)
+    params = {
+        "batch_size": len(X),
+        "n_validation_eras": 0,
+        "max_epochs": 30,
+        "lr": 0.01,
+    }
+    weighted = small(**params).fit(X, wrong, sample_weight=half.astype(float))
+    ignoring = small(**params).fit(X, wrong)
+    assert weighted.score(X[half], y[half]) > ignoring.score(X[half], y[half]) + 0.1
+
+
+def test_int8_is_not_copied_nor_cast(problem):
+    X, _, _, _ = problem
+    matrix = np.ascontiguousarray(X.to_numpy())
+    matrix.flags.writeable = False
+    eras = check_eras(np.repeat([1, 2], len(X) // 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dataset = make_dataset(matrix, np.zeros((len(X), 1)), None, eras)
+    assert dataset.X.dtype == torch.int8
+    assert dataset.X.data_ptr() == matrix.ctypes.data
+    shuffled = check_eras(np.tile([2, 1], len(X) // 2))
+    dataset = make_dataset(matrix, np.zeros((len(X), 1)), None, shuffled)
+    assert dataset.X.data_ptr() == matrix.ctypes.data
+
+
+def test_memory_map_trains_as_an_array(problem, tmp_path):
+    X, y, _, _ = problem
+    X.to_numpy().tofile(tmp_path / "X.bin")
+    mapped = np.memmap(tmp_path / "X.bin", dtype=np.int8, mode="r", shape=X.shape)
+    y, X = y.to_numpy(), X.to_numpy()
+    np.testing.assert_array_equal(
+        small().fit(mapped, y).predict(mapped), small().fit(X, y).predict(X)
+    )
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i8", "f4", "f8", ">f4", "?", "g"])
+def test_tensor_view_takes_every_number(dtype):
+    array = np.array([[0, 1], [1, 0]], dtype=dtype)
+    array.flags.writeable = False
+    assert tensor_view(array).double().tolist() == [[0, 1], [1, 0]]
+    assert tensor_view(array[::-1]).double().tolist() == [[1, 0], [0, 1]]
+
+
+def test_codes_are_scaled_and_floats_are_not(problem):
+    X, y, _, _ = problem
+    assert small().fit(X, y).feature_range_ == (0.0, 4.0)
+    scaled = (X.astype(np.float32) - 2) / 2
+    as_float = small().fit(scaled, y)
+    assert as_float.feature_range_ is None
+    np.testing.assert_allclose(
+        as_float.predict(scaled), small().fit(X, y).predict(X), atol=1e-5
+    )
+    stated = small(feature_range=(0, 4)).fit(X.astype(np.float64), y)
+    np.testing.assert_array_equal(
+        stated.predict(X.astype(np.float64)), small().fit(X, y).predict(X)
+    )
+
+
+def numbers_of(dataset, eras):
+    return eras.numbers[: dataset.n_eras].tolist()
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_embargo_counts_era_numbers(every):
+    numbers = np.arange(1, 200, every)
+    eras = check_eras(numbers)
+    data = make_dataset(
+        np.zeros((len(numbers), 1)), np.zeros((len(numbers), 1)), None, eras
+    )
+    model = MLPRegressor(n_validation_eras=5, embargo=8)
+    train, valid = _cut_validation(model, data, eras, True, [], "fit")
+    assert valid.n_eras == 5
+    gap = numbers[-5] - numbers_of(train, eras)[-1]
+    assert 8 < gap <= 8 + every
+
+
+def test_automatic_embargo_and_validation(problem):
+    eras = check_eras(np.arange(1, 41))
+    data = make_dataset(np.zeros((40, 1)), np.zeros((40, 1)), None, eras)
+
+    def cut(names, n=40):
+        return _cut_validation(MLPRegressor(), data, eras, True, names, "fit")
+
+    train, valid = cut(["target_x_20", "target_y_60"])  # the longest horizon
+    assert valid.n_eras == 4 and numbers_of(train, eras)[-1] == 20
+    assert numbers_of(cut(["target_x_20"])[0], eras)[-1] == 28
+    assert numbers_of(cut(["no horizon"])[0], eras)[-1] == 28
+    # 24 eras less 16: more than half would be lost, so nothing is held out
+    few = check_eras(np.arange(1, 25))
+    data = make_dataset(np.zeros((24, 1)), np.zeros((24, 1)), None, few)
+    args = (True, ["target_x_60"], "fit")
+    assert _cut_validation(MLPRegressor(), data, few, *args)[1] is None
+    nineteen = check_eras(np.arange(1, 20))
+    data = make_dataset(np.zeros((19, 1)), np.zeros((19, 1)), None, nineteen)
+    assert _cut_validation(MLPRegressor(), data, nineteen, *args)[1] is None
+
+
+def test_bad_input_says_what_is_wrong(problem):
+    X, y, _, _ = problem
+    raises = pytest.raises
+    with raises(ValueError, match=r"leave no era to train on: there are 30 eras"):
+        small(n_validation_eras=25).fit(X, y)
+    with raises(
+        MissingErasError, match="n_validation_eras=3 needs the era of every row"
+    ):
+        small(n_validation_eras=3).fit(X.to_numpy(), y.to_numpy())
+    with raises(ValueError, match=r"has a column 'era', which would be a feature"):
+        small().fit(X.reset_index(level="era"), y)
+    with raises(ValueError, match=r"outside feature_range=\(0, 4\)"):
+        small().fit(X.where(X != 4, 7), y)
+    with raises(ValueError, match="feature_range must be"):
+        small(feature_range=(4, 0)).fit(X, y)
+    with raises(ValueError, match="Input X contains NaN"):
+        small().fit(X.astype(np.float32).where(X != 4), y)
+    with raises(ValueError, match=r"Input y contains NaN \(60 of 1800 rows\)"):
+        small().fit(X, y.where(X.index.get_level_values("era") != "0007"))
+    with raises(ValueError, match="NaN only: no target is known"):
+        small().fit(X, y * np.nan)
+    with raises(ValueError, match="NaN in its first column, the main target"):
+        small().fit(X, np.column_stack([y.where(y != 0), y]))
+    with raises(ValueError, match="the indexes of X .* and y .* differ"):
+        small().fit(X, y.iloc[::-1])
+    with raises(ValueError, match="inconsistent numbers of samples"):
+        small().fit(X, y.iloc[1:])
+    live = X.index.get_level_values("era").to_numpy(copy=True).astype(object)
+    live[-5:] = "X"
+    with raises(ValueError, match="live rows"):
+        small().fit(X.to_numpy(), y.to_numpy(), groups=live)
+    with raises(ValueError, match="batches of rows do not go with it"):
+        small(loss="corr", batch_by="rows").fit(X, y)
+    with raises(TypeError, match="the loss L1Loss takes none"):
+        small(loss=nn.L1Loss).fit(X, y, sample_weight=np.ones(len(X)))
+    with raises(ValueError, match="The 'lr' parameter of MLPRegressor must be"):
+        small(lr=-1).fit(X, y)
+    with pytest.warns(OneEraWarning, match="all 1800 rows are taken as one era"):
+        small(loss="corr").fit(X.to_numpy(), y.to_numpy())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_where_there_is_none(problem):
+    X, y, _, _ = problem
+    with pytest.raises(ValueError, match="torch finds no CUDA device"):
+        small(device="cuda").fit(X, y)
+    fitted_elsewhere = small().fit(X, y).set_params(device="cuda")
+    np.testing.assert_array_equal(
+        fitted_elsewhere.predict(X), small().fit(X, y).predict(X)
+    )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("params", [{}, {"loss": "corr"}])
+def test_cuda_trains_as_the_cpu(problem, params):
+    X, y, _, _ = problem
+    on_gpu = small(device="cuda", **params).fit(X, y)
+    on_cpu = small(**params).fit(X, y)
+    np.testing.assert_allclose(on_gpu.predict(X), on_cpu.predict(X), atol=1e-2)
+    assert next(on_gpu.module_.parameters()).device.type == "cpu"
+
+
+def test_live_rows_are_predicted(problem):
+    X, y, _, _ = problem
+    model = small().fit(X, y)
+    live = X.iloc[:50].droplevel("era").assign(era="X").set_index("era", append=True)
+    np.testing.assert_array_equal(model.predict(live), model.predict(X.iloc[:50]))
+
+
+def test_pickle_holds_weights_and_no_skorch(problem, tmp_path):
+    X, y, _, _ = problem
+    model = MLPRegressor((64,), max_epochs=2, callbacks=[], random_state=0).fit(X, y)
+    dumped = pickle.dumps(model)
+    n_weights = sum(p.numel() for p in model.module_.parameters())
+    assert len(dumped) < 4 * n_weights + 6000
+    again = pickle.loads(dumped)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert again.callbacks is None
+    (tmp_path / "model.pkl").write_bytes(dumped)
+    np.save(tmp_path / "X.npy", X.to_numpy())
+    code = (
+        "import pickle, sys, warnings, numpy as np\n"
+        "sys.modules['skorch'] = None\n"
+        "warnings.simplefilter('error')\n"
+        "model = pickle.load(open('model.pkl', 'rb'))\n"
+        "del model.feature_names_in_\n"
+        "np.save('p.npy', model.predict(np.load('X.npy')))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), model.predict(X))
+
+
+def test_unpickling_leaves_the_generator_alone(problem):
+    X, y, _, _ = problem
+    dumped = pickle.dumps(small().fit(X, y))
+    before = torch.get_rng_state()
+    pickle.loads(dumped)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+class OneDimensional(nn.Linear):
+    """Returns (n_rows,)."""
+
+    def forward(self, X):
+        return super().forward(X)[:, 0]
+
+
+def test_own_modules(problem):
+    X, y, _, _ = problem
+    model = NeuralNetRegressor(OneDimensional, max_epochs=3, random_state=0).fit(X, y)
+    assert model.predict(X).shape == (len(X),)
+    with pytest.raises(
+        TypeError, match="Got an instance of Linear: pass module=Linear"
+    ):
+        NeuralNetRegressor(nn.Linear(8, 1)).fit(X, y)

@@ -1,0 +1,193 @@
+"""Training: against a hand-written loop, reproducible, stopped at the right epoch."""
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sknumerai.exceptions import InterruptedFitWarning
+from sknumerai.metrics import numerai_corr_score
+from sknumerai.modules import MLP
+from sknumerai.neural_network import MLPRegressor, NeuralNetRegressor
+
+
+def weights(model):
+    return {k: v.numpy() for k, v in model.module_.state_dict().items()}
+
+
+def test_weights_are_those_of_a_hand_written_loop(problem):
+    X, y, _, _ = problem
+    model = MLPRegressor(
+        (16,), max_epochs=3, batch_size=100, n_validation_eras=0, random_state=3
+    ).fit(X, y)
+
+    seed = int(np.random.RandomState(3).randint(2**31 - 1))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = MLP(8, 1, hidden_features=(16,))
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    features = torch.from_numpy(X.to_numpy().astype(np.float32) * 0.5 - 1)
+    scaled = (y.to_numpy() - y.to_numpy().mean()) / y.to_numpy().std()
+    targets = torch.from_numpy(scaled.astype(np.float32))[:, None]
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(3):
+        for rows in torch.randperm(len(X), generator=generator).split(100):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(module(features[rows]), targets[rows]).backward()
+            optimizer.step()
+    for name, value in module.state_dict().items():
+        np.testing.assert_allclose(weights(model)[name], value, rtol=1e-4, atol=1e-6)
+
+
+def test_fit_is_reproducible_and_leaves_torch_alone(problem):
+    X, y, _, _ = problem
+    before = torch.get_rng_state()
+    first = MLPRegressor((8,), dropout=0.2, max_epochs=3, random_state=0).fit(X, y)
+    torch.manual_seed(99)
+    model = MLPRegressor((8,), dropout=0.2, max_epochs=3, random_state=0)
+    second = model.fit(X, y).predict(X)
+    again = model.fit(X, y).predict(X)
+    np.testing.assert_array_equal(first.predict(X), second)
+    np.testing.assert_array_equal(again, second)
+    torch.set_rng_state(before)
+    MLPRegressor((8,), dropout=0.2, max_epochs=1, random_state=0).fit(X, y)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_fits_in_threads_are_those_of_one_thread(problem):
+    X, y, _, _ = problem
+    models = [MLPRegressor((8,), max_epochs=3, random_state=i) for i in range(4)]
+    expected = [MLPRegressor(**m.get_params()).fit(X, y).predict(X) for m in models]
+    threads = [threading.Thread(target=m.fit, args=(X, y)) for m in models]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for model, prediction in zip(models, expected):
+        np.testing.assert_array_equal(model.predict(X), prediction)
+
+
+def test_best_weights_are_those_of_the_best_epoch(problem):
+    X, y, _, _ = problem
+    model = MLPRegressor((32,), lr=0.03, max_epochs=30, patience=4, random_state=0)
+    model.fit(X, y)
+    scores = [row["valid_corr"] for row in model.history_]
+    assert model.best_epoch_ == 1 + int(np.argmax(scores))
+    assert model.n_iter_ == min(30, model.best_epoch_ + 4)
+    held_out = np.isin(X.index.get_level_values("era"), ["0028", "0029", "0030"])
+    score = numerai_corr_score(y[held_out], model.predict(X[held_out]))
+    assert score == pytest.approx(max(scores), abs=1e-6)
+
+
+def test_monitors(problem):
+    X, y, _, _ = problem
+    for monitor, name in [
+        ("loss", "valid_loss"),
+        ("sharpe", "valid_sharpe"),
+        (numerai_corr_score, "valid_score"),
+    ]:
+        model = MLPRegressor((8,), max_epochs=6, monitor=monitor, random_state=0)
+        values = [row[name] for row in model.fit(X, y).history_]
+        best = np.argmin(values) if monitor == "loss" else np.argmax(values)
+        assert model.best_epoch_ == best + 1
+
+
+def test_patience_none_never_stops(problem):
+    X, y, _, _ = problem
+    model = MLPRegressor((32,), lr=0.03, max_epochs=15, patience=None, random_state=0)
+    assert model.fit(X, y).n_iter_ == 15
+    assert model.best_epoch_ < 15
+
+
+class InterruptingLinear(nn.Linear):
+    """Raises as Ctrl-C does, in the 40th forward pass in training."""
+
+    def forward(self, X):
+        self.calls = getattr(self, "calls", 0) + self.training
+        if self.calls == 40 and self.training:
+            raise KeyboardInterrupt
+        return super().forward(X)
+
+
+def test_ctrl_c_keeps_the_best_weights(problem):
+    X, y, _, _ = problem
+    model = NeuralNetRegressor(
+        InterruptingLinear, batch_size=100, max_epochs=50, random_state=0
+    )
+    with pytest.warns(InterruptedFitWarning, match="interrupted after 3 epochs"):
+        model.fit(X, y)
+    assert model.n_iter_ == 3 and 1 <= model.best_epoch_ <= 3
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_early_stopping_is_no_interruption(problem):
+    from skorch.callbacks import EarlyStopping
+
+    X, y, _, _ = problem
+    model = MLPRegressor((32,), lr=0.03, max_epochs=30, patience=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y)
+        callbacks = [EarlyStopping("train_loss", patience=1, threshold=0.5)]
+        theirs = MLPRegressor((8,), callbacks=callbacks, random_state=0).fit(X, y)
+    assert model.n_iter_ < 30 and theirs.n_iter_ < 30
+
+
+def test_callbacks_see_the_scores_of_the_epoch(problem):
+    from skorch.callbacks import Callback, LRScheduler
+
+    class Watch(Callback):
+        seen = []
+
+        def on_epoch_end(self, net, **kwargs):
+            self.seen.append(net.history[-1, "valid_loss"])
+
+    X, y, _, _ = problem
+    scheduler = LRScheduler(torch.optim.lr_scheduler.StepLR, step_size=2, gamma=0.1)
+    model = MLPRegressor(
+        (8,), max_epochs=3, callbacks=[Watch(), scheduler], random_state=0
+    ).fit(X, y)
+    assert Watch.seen == [row["valid_loss"] for row in model.history_]
+
+
+def test_progress_bar_is_shown_on_request_only(problem, capsys):
+    X, y, _, _ = problem
+    MLPRegressor((8,), max_epochs=2, random_state=0).fit(X, y)
+    assert capsys.readouterr().err == ""
+    MLPRegressor((8,), max_epochs=2, random_state=0, verbose=1).fit(X, y)
+    err = capsys.readouterr().err
+    assert "MLPRegressor: 100%" in err and "valid_corr=" in err
+
+
+def test_warm_start_goes_on(problem):
+    X, y, _, _ = problem
+    model = MLPRegressor(
+        (8,), max_epochs=5, n_validation_eras=0, warm_start=True, random_state=0
+    )
+    first = model.fit(X, y).history_[-1]["train_loss"]
+    second = model.fit(X, y).history_[0]["train_loss"]
+    assert second < first
+    with pytest.raises(ValueError, match="warm_start goes on with a network of 1 out"):
+        model.fit(X, np.column_stack([y, y]))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.fit(X.iloc[:, :3], y)
+
+
+def test_history_holds_plain_numbers(problem):
+    X, y, _, _ = problem
+    history = MLPRegressor((8,), max_epochs=2, random_state=0).fit(X, y).history_
+    assert [row["epoch"] for row in history] == [1, 2]
+    for row in history:
+        assert set(row) == {
+            "epoch",
+            "phase",
+            "dur",
+            "train_loss",
+            "valid_loss",
+            "valid_corr",
+            "best",
+        }
+        assert all(type(v) in (int, float, str, bool) for v in row.values())
