@@ -218,8 +218,8 @@ def _reserve(path, dtype, shape):
         free = shutil.disk_usage(path.parent).free
         raise OSError(
             error.errno,
-            f"The memory map of the features needs {_human(size)} in {path.parent}, "
-            f"and {_human(free)} are free there ({os.strerror(error.errno)}). Make "
+            f"The memory map of the features needs {human(size)} in {path.parent}, "
+            f"and {human(free)} are free there ({os.strerror(error.errno)}). Make "
             "room, load fewer features (feature_set=...) or eras (every=4), or name "
             "another disk with cache_dir=...; nothing was left behind",
         ) from error
@@ -238,7 +238,7 @@ def _allocate(file, start, size):
         file.write(zeros[: min(CHUNK, size - i)])
 
 
-def _human(size):
+def human(size):
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             return f"{size:.1f} {unit}" if unit != "B" else f"{size} B"

@@ -89,13 +89,14 @@ def alias_of(rows, cache):
     if record is None:
         file = rows.file
         source = {"path": str(file.path), "size": file.size, "mtime_ns": file.mtime_ns}
-        record = {"equals": _equal_to_alias(rows), "sources": [source]}
+        record = {"equals": equal_to_alias(rows), "sources": [source]}
         file.check_unchanged()
         cache.write_json(key, record)
     return record["equals"]
 
 
-def _equal_to_alias(rows):
+def equal_to_alias(rows):
+    """Named targets that equal `target` in every row of a file that has it."""
     named = [name for name in rows.types if is_target(name) and name != ALIAS]
     source = open_source(rows.file.path)
     try:
