@@ -36,7 +36,8 @@ class MLP(nn.Module):
         Whether hidden layers are batch-normalized, with the constants of Keras
         (``eps`` 1e-3, a batch moves the running statistics by 0.01). With 'warm_up'
         the running statistics are the plain mean of the batches for the first
-        hundred, so that a network trained for a few batches predicts well.
+        hundred, so that evaluation sees what training saw from the first batch on.
+        Without it they begin at 0 and 1, of which 37 % is left after 100 batches.
 
     dropout : float or sequence of float, default=0.0
         Share of a hidden layer's outputs that is dropped in training: one number for

@@ -52,9 +52,10 @@ class SupervisedAutoencoder(nn.Module):
         As in `MLP`.
 
     batch_norm : bool or 'warm_up', default=True
-        As in `MLP`. True is the source: the running statistics begin at 0 and 1 and
-        take some hundred batches to arrive. With 'warm_up' they are right from the
-        first batch and the same in the long run: better for short trainings.
+        As in `MLP`. True is the source. With 'warm_up' the running statistics are right
+        from the first batch and the same in the long run. It matters in trainings of
+        less than a few hundred batches: without it a clean signal may be lost in
+        evaluation, while in much noise the wrong statistics can act as shrinkage.
 
     ae_head_input : {'recon', 'code'}, default='recon'
         What the autoencoder's head reads: the reconstruction (the source), or the code.
