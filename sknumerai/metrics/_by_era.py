@@ -196,7 +196,7 @@ def check_predictions(y_pred, caller):
     pred = _as_floats(y_pred, "y_pred", caller)
     if pred.ndim == 1:
         pred = pred[:, None]
-    if pred.ndim != 2:
+    if pred.ndim != 2 or pred.shape[1] == 0:
         raise ValueError(
             f"{caller}: y_pred must have shape (n_samples,) or (n_samples, n_models). "
             f"Got {pred.shape}."

@@ -4,7 +4,10 @@
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils._param_validation import (
+    InvalidParameterError,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import _num_samples
 
 from sknumerai.model_selection._embargo import embargo_for
@@ -14,8 +17,9 @@ from sknumerai.utils import check_eras
 class BaseEraSplitter(BaseCrossValidator):
     """Base of splitters that keep eras whole: parameters in, row positions out.
 
-    A subclass declares ``_parameter_constraints``. Under metadata routing `groups` is
-    requested by the class, so that nobody has to call ``set_split_request``.
+    A subclass declares ``_parameter_constraints`` and stores `n_splits` and `embargo`.
+    Under metadata routing `groups` is requested by the class, so that nobody has to call
+    ``set_split_request``.
     """
 
     __metadata_request__split = {"groups": True}
@@ -47,6 +51,12 @@ class BaseEraSplitter(BaseCrossValidator):
         validate_parameter_constraints(
             self._parameter_constraints, params, caller_name=type(self).__name__
         )
+        if isinstance(self.embargo, bool):
+            # True is an integer to Python, and would be an embargo of one era
+            raise InvalidParameterError(
+                f"{type(self).__name__}: embargo must be a number of eras or 'auto'. "
+                f"Got {self.embargo}."
+            )
 
     def _find_eras(self, X, y, groups):
         if X is None and y is None and groups is None:

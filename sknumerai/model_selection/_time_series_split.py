@@ -268,7 +268,9 @@ class GroupTimeSeriesSplit(BaseEraSplitter):
                     "or more eras."
                 )
         else:
-            wanted = era_numbers([self.first_test_era], caller="first_test_era")[0]
+            wanted = era_numbers(
+                [self.first_test_era], allow_live=True, caller="first_test_era"
+            )[0]
             first = int(np.searchsorted(numbers, wanted))
             n_left = n_eras - first
             size = max(1, -(-n_left // n_splits)) if size is None else size

@@ -255,6 +255,8 @@ def test_nullable_columns_are_numbers():
         ([0, 1], [0, 1, 2], {}, "y_true has 2 rows and y_pred has 3"),
         ([[0, 1], [1, 0]], [0, 1], {}, r"y_true must be one target.*\(2, 2\)"),
         ([0, 1], np.zeros((2, 1, 1)), {}, r"y_pred must have shape"),
+        ([0, 1], np.zeros((2, 0)), {}, r"y_pred must have shape .*\(2, 0\)"),
+        ([], [], {}, "y_true has 0 rows and no target"),
         (["a", "b"], [0, 1], {}, "y_true must be numbers"),
         ([0, np.inf], [0, 1], {}, "1 targets are infinite"),
         ([0, 1], [0, 1], {"aggregate": "sharp"}, "aggregate must be one of"),

@@ -327,6 +327,8 @@ def test_first_test_era_shares_out_the_rest():
         ({"n_splits": 0}, 50, "'n_splits' parameter of GroupTimeSeriesSplit must be"),
         ({"test_size": 0}, 50, "'test_size' parameter"),
         ({"embargo": -1}, 50, "'embargo' parameter"),
+        ({"embargo": True}, 50, "embargo must be a number of eras"),
+        ({"first_test_era": "may"}, 50, r"first_test_era: \['may'\] are not eras"),
         ({"embargo": "20"}, 50, "'embargo' parameter"),
         ({"valid_size": 1.5}, 50, "'valid_size' parameter"),
         ({}, 4, r"4 eras are too few for n_splits=5 test sets of 1 eras \(5 x 1 = 5\)"),
@@ -336,7 +338,7 @@ def test_first_test_era_shares_out_the_rest():
         ({"first_train_size": 20}, 60, r"leaves 9 of them .* 20 \(first_train_size\)"),
         ({"first_test_era": 99}, 60, "first_test_era=99 comes after the last era"),
         ({"first_test_era": 58}, 60, r"there are 3 eras, too few .* n_splits=3"),
-        ({"first_test_era": "X"}, 60, "first_test_era: there are live rows"),
+        ({"first_test_era": "X"}, 60, "first_test_era=X comes after the last"),
     ],
     ids=str,
 )
