@@ -28,8 +28,9 @@ class GroupTimeSeriesSplit(BaseEraSplitter):
 
     test_size : int, default=None
         Eras of each test set, counted among those present in the data. By default the
-        eras divided by ``n_splits + 1``, or, with `first_test_era`, what covers all
-        eras from there on.
+        most that leave a first training set of that size too (or of
+        `first_train_size`): without an embargo the eras divided by ``n_splits + 1``.
+        With `first_test_era`, what covers all eras from there on.
 
     max_train_size : int, default=None
         Most eras of a training set, the newest ones. By default all past eras.
@@ -248,22 +249,22 @@ class GroupTimeSeriesSplit(BaseEraSplitter):
         self._check_params()
         eras = self._find_eras(X, y, groups)
         embargo = self._find_embargo(y)
-        starts, size = self._test_starts(eras.numbers)
+        starts, size = self._test_starts(eras.numbers, embargo)
         return eras, [
             self._block(eras.numbers, split, start, size, embargo)
             for split, start in enumerate(starts)
         ]
 
-    def _test_starts(self, numbers):
+    def _test_starts(self, numbers, embargo):
         n_eras, n_splits, size = len(numbers), self.n_splits, self.test_size
         if self.first_test_era is None:
-            size = n_eras // (n_splits + 1) if size is None else size
+            size = self._default_size(numbers, embargo) if size is None else size
             first = n_eras - n_splits * size
-            if size < 1 or first < 1:
+            if first < 1:
                 raise ValueError(
                     f"GroupTimeSeriesSplit: {n_eras} eras are too few for n_splits="
-                    f"{n_splits} test sets of {max(size, 1)} eras "
-                    f"({n_splits} x {max(size, 1)} = {n_splits * max(size, 1)}) and a "
+                    f"{n_splits} test sets of {size} eras "
+                    f"({n_splits} x {size} = {n_splits * size}) and a "
                     "training set before them. Use fewer splits, a smaller test_size "
                     "or more eras."
                 )
@@ -286,14 +287,25 @@ class GroupTimeSeriesSplit(BaseEraSplitter):
                 )
         return range(first, first + n_splits * size, size), size
 
+    def _default_size(self, numbers, embargo):
+        for size in range(len(numbers) // (self.n_splits + 1), 1, -1):
+            start = len(numbers) - self.n_splits * size
+            *_, train_stop = self._stops(numbers, start, embargo)
+            if train_stop >= (self.first_train_size or size):
+                return size
+        return 1
+
+    def _stops(self, numbers, start, embargo):
+        """Where the validation set begins and ends, and training ends."""
+        valid_stop = _before(numbers, start, embargo)
+        valid_first = valid_stop - self.valid_size
+        if self.valid_size == 0:
+            return valid_first, valid_stop, valid_stop
+        train_stop = _before(numbers, valid_first, embargo) if valid_first > 0 else 0
+        return valid_first, valid_stop, train_stop
+
     def _block(self, numbers, split, start, size, embargo):
-        valid_stop = fit_stop = train_stop = _before(numbers, start, embargo)
-        valid_first = valid_stop
-        if self.valid_size:
-            valid_first = valid_stop - self.valid_size
-            train_stop = (
-                _before(numbers, valid_first, embargo) if valid_first > 0 else 0
-            )
+        valid_first, valid_stop, train_stop = self._stops(numbers, start, embargo)
         exact = self.first_train_size if split == 0 else None
         most = self.max_train_size if exact is None else exact
         train_first = 0 if most is None else max(0, train_stop - most)
@@ -317,7 +329,7 @@ class GroupTimeSeriesSplit(BaseEraSplitter):
             train=(train_first, train_stop),
             valid=(valid_first, valid_stop),
             test=(start, min(start + size, len(numbers))),
-            fit_stop=fit_stop,
+            fit_stop=valid_stop,
         )
 
 

@@ -103,9 +103,13 @@ def test_numerai_walk_forward():
 
 def test_equals_time_series_split_where_an_era_is_a_row():
     eras = np.arange(1, 51)
-    for kwargs in ({}, {"test_size": 4}, {"max_train_size": 6}):
-        ours = GroupTimeSeriesSplit(5, embargo=3, **kwargs).split(eras, groups=eras)
-        theirs = TimeSeriesSplit(5, gap=3, **kwargs).split(eras)
+    for gap, kwargs in [
+        (0, {}),
+        (3, {"test_size": 4}),
+        (3, {"test_size": 4, "max_train_size": 6}),
+    ]:
+        ours = GroupTimeSeriesSplit(5, embargo=gap, **kwargs).split(eras, groups=eras)
+        theirs = TimeSeriesSplit(5, gap=gap, **kwargs).split(eras)
         for got, expected in zip(ours, theirs, strict=True):
             assert_array_equal(got[0], expected[0])
             assert_array_equal(got[1], expected[1])
@@ -161,6 +165,27 @@ def test_no_training_era_lies_within_the_embargo(data):
         newest = numbers[numbers < start - embargo][-valid_size:]
         assert_array_equal(np.unique(eras[valid]), newest)
         assert eras[train].max() == numbers[numbers < newest[0] - embargo].max()
+
+
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"embargo": 16}, {"embargo": 8, "valid_size": 5}, {"embargo": 0}],
+    ids=str,
+)
+def test_default_test_size_leaves_a_first_training_set_as_large(kwargs, every):
+    eras = np.arange(1, 1 + 60 * every, every)
+    table = GroupTimeSeriesSplit(3, **kwargs).describe(groups=eras)
+    size = table["test_eras"].unique().item()
+    assert table["train_eras"][0] >= size > 1
+    # one more would be too many
+    try:
+        more = GroupTimeSeriesSplit(3, test_size=size + 1, **kwargs)
+        assert more.describe(groups=eras)["train_eras"][0] < size + 1
+    except ValueError as error:
+        assert "for training" in str(error)
+    given = GroupTimeSeriesSplit(3, first_train_size=30, **kwargs)
+    assert given.describe(groups=eras)["train_eras"][0] == 30
 
 
 def test_embargo_counts_era_numbers_on_every_fourth_era():
@@ -333,9 +358,9 @@ def test_first_test_era_shares_out_the_rest():
         ({"valid_size": 1.5}, 50, "'valid_size' parameter"),
         ({}, 4, r"4 eras are too few for n_splits=5 test sets of 1 eras \(5 x 1 = 5\)"),
         ({"test_size": 10}, 50, r"50 eras are too few .* \(5 x 10 = 50\)"),
-        ({"embargo": 30}, 30, r"split 0 begins at era 6, with 5 eras .* leaves 0 of"),
-        ({"valid_size": 9}, 60, r"9 validation eras and another embargo leave 0"),
-        ({"first_train_size": 20}, 60, r"leaves 9 of them .* 20 \(first_train_size\)"),
+        ({"embargo": 30}, 30, r"split 0 begins at era 26, with 25 eras .* leaves 0 of"),
+        ({"valid_size": 58}, 60, r"58 validation eras and another embargo leave 0"),
+        ({"first_train_size": 58}, 60, r"leaves 54 of them .* 58 \(first_train_size"),
         ({"first_test_era": 99}, 60, "first_test_era=99 comes after the last era"),
         ({"first_test_era": 58}, 60, r"there are 3 eras, too few .* n_splits=3"),
         ({"first_test_era": "X"}, 60, "first_test_era=X comes after the last"),
