@@ -81,7 +81,8 @@ class NeuralNetRegressor(BaseNeuralNetRegressor):
 
     input_noise : float, module or None, default=None
         Disturbs the scaled features in training: the standard deviation of Gaussian
-        noise, or a module such as :class:`sknumerai.modules.FeatureReversalNoise`.
+        noise, or a module such as :class:`sknumerai.modules.FeatureReversalNoise`,
+        which gets them centred at 0.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last call. The optimizer starts
