@@ -40,7 +40,7 @@ def hand_written(X, y, hidden, seed=0):
     module.train()
     for _ in range(N_EPOCHS):
         for rows in torch.randperm(len(X), generator=generator).split(BATCH_SIZE):
-            inputs = features.index_select(0, rows).float() * 0.5 - 1
+            inputs = features.index_select(0, rows).float().mul_(0.5).sub_(1)
             optimizer.zero_grad()
             loss = loss_fn(module(inputs), targets.index_select(0, rows))
             loss.backward()

@@ -6,6 +6,7 @@ estimators hold none of it: no skorch, no lock.
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import functools
 import inspect
 import threading
 import warnings
@@ -281,7 +282,7 @@ def call_loss(criterion, y_pred, y_true, sample_weight=None, groups=None):
     TypeError
         If there are sample weights and the loss takes none.
     """
-    accepted = inspect.signature(criterion.forward).parameters
+    accepted = _parameters_of_forward(type(criterion))
     extra = {}
     if groups is not None and "groups" in accepted:
         extra["groups"] = groups
@@ -294,3 +295,9 @@ def call_loss(criterion, y_pred, y_true, sample_weight=None, groups=None):
             )
         extra["sample_weight"] = sample_weight
     return criterion(y_pred, y_true, **extra)
+
+
+@functools.lru_cache(maxsize=32)
+def _parameters_of_forward(cls):
+    # asked for every batch, and inspection takes as long as a small layer
+    return frozenset(inspect.signature(cls.forward).parameters)
