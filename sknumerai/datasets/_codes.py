@@ -60,12 +60,12 @@ class FeatureModel:
         rng = stream(self.entropy, LOADINGS)
         p, n_factors = self.n_features, N_COMMON + PER_GROUP * len(GROUPS)
         L = np.zeros((p, n_factors))
-        L[:, 0] = rng.normal(0, 0.3, p)
-        L[:, 1:N_COMMON] = rng.normal(0, 0.2, (p, N_COMMON - 1))
+        L[:, 0] = rng.laplace(0, 0.27, p)
+        L[:, 1:N_COMMON] = rng.laplace(0, 0.15, (p, N_COMMON - 1))
         sign = rng.choice([-1.0, 1.0], p)
         own = rng.uniform(0.7, 1.3, p) * sign
-        second = rng.normal(0, 0.25, p)
-        strength = np.array([_GROUP_STRENGTH.get(g, 0.32) for g in GROUPS])
+        second = rng.laplace(0, 0.19, p)
+        strength = np.array([_GROUP_STRENGTH.get(g, 0.30) for g in GROUPS])
         rows = np.flatnonzero(group >= 0)
         at = N_COMMON + PER_GROUP * group[rows]
         L[rows, at] = own[rows] * strength[group[rows]]
@@ -85,7 +85,7 @@ class FeatureModel:
         originals, by_group = [], {}
         for i, j in enumerate(layout.order.tolist()):
             tier = int(np.searchsorted(TIERS, i, side="right"))
-            share, low, high = [(0.12, 0.6, 0.8), (0.3, 0.6, 0.997), (0.6, 0.8, 0.995)][
+            share, low, high = [(0.12, 0.6, 0.82), (0.3, 0.6, 0.998), (0.65, 0.85, 0.998)][
                 tier
             ]
             candidates = by_group.get(group[j]) or originals

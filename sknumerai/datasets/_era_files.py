@@ -36,7 +36,11 @@ class ParquetEras:
         frame = empty.to_pandas().set_index("id")
         metadata = pa.Schema.from_pandas(frame).metadata
         self.schema = empty.schema.with_metadata(metadata)
-        self._writer = pq.ParquetWriter(self._partial, self.schema)
+        try:
+            self._writer = pq.ParquetWriter(self._partial, self.schema)
+        except OSError:
+            self._partial.unlink(missing_ok=True)
+            raise
         self._batches, self._rows, self._bytes = [], 0, 0
 
     def write(self, columns, ids):

@@ -18,16 +18,16 @@ from sknumerai.datasets._random import (
 WEEKS = {20: 4, 60: 12}
 # Parts of the signal: standard deviation within an era at signal=1, in units of the
 # noise; for the features of the small set, then what the rest of medium and the rest add.
-LINEAR = (0.0125, 0.0130, 0.0040)
-NONLINEAR = (0.0270, 0.0330, 0.0120)
+LINEAR = (0.0125, 0.0230, 0.0050)
+NONLINEAR = (0.0270, 0.0370, 0.0120)
 CONTEXT = 0.008
-DRIFT_LINEAR = 0.04
+DRIFT_LINEAR = 0.028
 DRIFT_NONLINEAR = 0.02
 # Size of the common ups and downs of all stable premia, over 4 weeks
 STRENGTH_SD = 0.55
 # A longer horizon sees more of the signal, but less than its weeks times more
 HORIZON_GAIN = {20: 1.0, 60: 1.25}
-N_TERMS = (40, 100, 60)
+N_TERMS = (40, 80, 60)
 _SLOW = 0.86
 N_PAIRS = 8
 
@@ -195,9 +195,9 @@ class SignalModel:
             n = len(self.factors)
             rng = stream(self.entropy, PREMIA)
             x = rng.standard_normal((n_weeks, 1 + n + self.n_terms))
-            # strength: fast, with a slow part of a tenth of the variance
+            # strength: fast, with a slow part of a twentieth of the variance
             slow = ar1(stream(self.entropy, PREMIA, 1).standard_normal(n_weeks), 0.97)
-            weekly = 2 * np.sqrt(0.9) * x[:, 0] + np.sqrt(0.1) * slow
+            weekly = 2 * np.sqrt(0.95) * x[:, 0] + np.sqrt(0.05) * slow
             x[:, 0] = STRENGTH_SD * weekly
             x[:, 1:] = ar1(x[:, 1:], _SLOW)
             x[:, 1 + n :] *= DRIFT_NONLINEAR / np.sqrt(self.n_terms)

@@ -44,8 +44,11 @@ _ROWS = {
 _MOST_ROWS = 7400
 # CORR of the models that the official files hold, at signal=1
 _MODEL_CORR = np.array([0.0209, 0.0225, 0.0221])
-# Correlation of what they say beyond the signal: benchmarks (20, 60), meta model
-_MODEL_ERRORS = np.array([[1.0, 0.79, 0.56], [0.79, 1.0, 0.56], [0.56, 0.56, 1.0]])
+# Correlation of their scores before ranking (that of the ranks is 2% less): benchmarks
+# for 20 and 60 days, meta model
+_MODEL_CORRELATIONS = np.array(
+    [[1.0, 0.852, 0.672], [0.852, 1.0, 0.672], [0.672, 0.672, 1.0]]
+)
 _BITS = 60
 
 
@@ -213,16 +216,17 @@ class Tournament:
         Each is a share of the stable signal and an error that is a function of the
         features too, as the error of a fitted model is.
         """
+        attainable = 0.91 * self.signal.stable_sd / max(self.signal.signal, 1e-12)
+        share = np.minimum(_MODEL_CORR / max(attainable, 1e-12), 0.8)
+        error = np.sqrt(1 - share**2)
+        rest = (_MODEL_CORRELATIONS - np.outer(share, share)) / np.outer(error, error)
+        np.fill_diagonal(rest, 1.0)
         rng = stream(self.entropy, MODELS, 0)
-        n = self.signal.n_terms
-        shocks = np.linalg.cholesky(_MODEL_ERRORS) @ rng.standard_normal(
-            (3, n + self.features.n_features)
-        )
+        n, p = self.signal.n_terms, self.features.n_features
+        shocks = np.linalg.cholesky(rest) @ rng.standard_normal((3, n + p))
         self._error_terms = shocks[:, :n] / np.sqrt(n)
-        self._error_linear = shocks[:, n:] / np.sqrt(self.features.n_features)
-        attainable = 0.93 * self.signal.stable_sd / max(self.signal.signal, 1e-12)
-        share = _MODEL_CORR / max(attainable, 1e-12)
-        self._share = np.minimum(share, 0.9)
+        self._error_linear = shocks[:, n:] / np.sqrt(p)
+        self._share = share
 
     def _predict(self, values, stable):
         n = len(stable)

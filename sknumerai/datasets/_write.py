@@ -400,7 +400,7 @@ def _check_disk(path, plan, todo):
 
 
 def _write_split(path, plan, split, files, n_jobs, bar):
-    writers = {}
+    writers, unfinished = {}, list(files)
     try:
         for file in files:
             if file.endswith(".csv"):
@@ -417,12 +417,13 @@ def _write_split(path, plan, split, files, n_jobs, bar):
         for file in list(writers):
             writers[file].finish()
             del writers[file]
+            unfinished.remove(file)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise OSError(
                 errno.ENOSPC,
                 f"{_CALLER}: the disk of {path} is full. The unfinished files "
-                f"{', '.join(writers)} were removed and what was finished stays: free "
+                f"{', '.join(unfinished)} were removed and what was finished stays: free "
                 "some space and call write_numerai again with the same settings.",
             ) from error
         raise
