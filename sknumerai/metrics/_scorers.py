@@ -7,7 +7,6 @@ from inspect import signature
 import numpy as np
 import pandas as pd
 from sklearn import get_config
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import _num_samples
@@ -100,7 +99,7 @@ def make_era_scorer(
     return EraScorer(metric, aggregate, greater_is_better, metric_params or None)
 
 
-class EraScorer(BaseEstimator):
+class EraScorer:
     """Score an estimator's predictions era by era.
 
     Parameters
@@ -173,6 +172,51 @@ class EraScorer(BaseEstimator):
             said.append("greater_is_better=False")
         said += [f"{k}={v!r}" for k, v in (self.metric_params or {}).items()]
         return f"make_era_scorer({', '.join(said)})"
+
+    # Parameters as a scikit-learn estimator has them, for clone and set_params. Not a
+    # BaseEstimator: those print nested parameters their own way, past __repr__.
+    def get_params(self, deep=True):
+        """Get the parameters of this scorer.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Not used: no parameter has parameters.
+
+        Returns
+        -------
+        params : dict
+            Names and values.
+        """
+        return {
+            "metric": self.metric,
+            "aggregate": self.aggregate,
+            "greater_is_better": self.greater_is_better,
+            "metric_params": self.metric_params,
+        }
+
+    def set_params(self, **params):
+        """Set parameters of this scorer.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : EraScorer
+            This scorer.
+        """
+        unknown = set(params) - set(self.get_params())
+        if unknown:
+            raise ValueError(
+                f"{self!r} has no parameters {sorted(unknown)}; it has "
+                f"{list(self.get_params())}."
+            )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
 
     def get_metadata_routing(self):
         """Get metadata routing of this object: it asks for `groups`.

@@ -8,6 +8,7 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.feature_selection import RFECV
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_squared_error
@@ -184,6 +185,19 @@ def test_routing_passes_groups_to_scorer_and_splitter(data):
     assert search.best_score_ == pytest.approx(routed.mean())
 
 
+def test_feature_selection_that_drops_the_index_works_with_routing(data):
+    X, y, eras = data
+    selector = RFECV(
+        Ridge(),
+        cv=GroupKFold(3),
+        scoring=numerai_corr_scorer,
+        min_features_to_select=2,
+    )
+    with sklearn.config_context(enable_metadata_routing=True):
+        selector.fit(X, y, groups=np.asarray(eras))
+    assert selector.support_[:2].all()
+
+
 def test_eras_come_from_groups_then_x_then_y(data):
     X, y, eras = data
     model = Ridge().fit(X.to_numpy(), y)
@@ -265,8 +279,18 @@ def test_pickle_and_clone(data, scorer):
         assert copy(model, X, y) == scorer(model, X, y)
 
 
+def test_parameters_are_set_as_an_estimator_s():
+    search = GridSearchCV(Ridge(), {}, scoring=clone(numerai_corr_scorer))
+    search.set_params(scoring__aggregate="sharpe")
+    assert repr(search.scoring) == repr(numerai_sharpe_scorer)
+    with pytest.raises(ValueError, match=r"no parameters \['ddof'\]"):
+        search.scoring.set_params(ddof=1)
+
+
 def test_repr_is_how_to_make_it():
-    assert repr(numerai_corr_scorer) == "make_era_scorer(numerai_corr_score)"
+    said = "make_era_scorer(numerai_corr_score)"
+    assert repr(numerai_corr_scorer) == said
+    assert said in repr(GridSearchCV(Ridge(), {}, scoring=numerai_corr_scorer))
     scorer = make_era_scorer(
         numerai_corr_score, aggregate=np.min, greater_is_better=False, top_bottom=5
     )
