@@ -2,7 +2,6 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,48 +10,9 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.modules import SupervisedAutoencoder
+from sknumerai.neural_network._aggregation import aggregate_targets
 from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
-from sknumerai.utils import era_normalized_ranks
-
-# The settings of the sources. Keras' Adam has eps=1e-7.
-_KERAS_ADAM = partial(torch.optim.Adam, eps=1e-7)
-PRESETS = {
-    "numerai": {
-        "hidden_units": (96, 96, 896, 448, 448, 256),
-        "noise_std": 0.035,
-        "dropouts": (0.035, 0.4, 0.1, 0.4, 0.3, 0.25, 0.4),
-        "batch_norm": True,
-        "loss": "mse",
-        "lr": 1e-4,
-        "max_epochs": 1,
-        "batch_size": 32,
-        "batch_by": "rows",
-        "optimizer": _KERAS_ADAM,
-        "n_validation_eras": 0,
-    },
-    "jane_street": {
-        "hidden_units": (96, 96, 896, 448, 448, 256),
-        "noise_std": 0.03527936,
-        "dropouts": (
-            0.03842497,
-            0.42409238,
-            0.10431484,
-            0.49230390,
-            0.32024445,
-            0.27168561,
-            0.43792339,
-        ),
-        "batch_norm": True,
-        "loss": "bce",
-        "lr": 1e-3,
-        "max_epochs": 100,
-        "patience": 10,
-        "batch_size": 4096,
-        "batch_by": "rows",
-        "optimizer": _KERAS_ADAM,
-        "monitor": "corr",
-    },
-}
+from sknumerai.neural_network._presets import SUPERVISED_AUTOENCODER
 
 
 class SupervisedAutoencoderRegressor(
@@ -381,9 +341,11 @@ class SupervisedAutoencoderRegressor(
         estimator : SupervisedAutoencoderRegressor
             Not fitted.
         """
-        if name not in PRESETS:
-            raise ValueError(f"name must be one of {sorted(PRESETS)}. Got {name!r}.")
-        return cls(**{**PRESETS[name], **overrides})
+        if name not in SUPERVISED_AUTOENCODER:
+            raise ValueError(
+                f"name must be one of {sorted(SUPERVISED_AUTOENCODER)}. Got {name!r}."
+            )
+        return cls(**{**SUPERVISED_AUTOENCODER[name], **overrides})
 
     def transform(self, X):
         """Compute the code.
@@ -494,27 +456,15 @@ class SupervisedAutoencoderRegressor(
             return outputs[:, 0]
         # in the units of the network's outputs, which are alike for all targets
         offset, scale = np.float32(self._y_offset), np.float32(self._y_scale)
-        outputs = (outputs - offset) / scale
-        if self.target_aggregation == "median":
-            combined = np.median(outputs, axis=1)
-        else:
-            if self.target_aggregation == "rank_mean":
-                outputs = era_normalized_ranks(outputs, eras)
-            combined = np.average(outputs, axis=1, weights=self._weights(outputs))
-        return np.float32(combined * scale[0] + offset[0])
+        combined = aggregate_targets(
+            (outputs - offset) / scale,
+            eras,
+            how=self.target_aggregation,
+            weights=self.target_weights,
+        )
+        return combined * scale[0] + offset[0]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-    def _weights(self, outputs):
-        if self.target_weights is None:
-            return None
-        weights = np.asarray(self.target_weights, dtype=outputs.dtype)
-        if weights.shape != outputs.shape[1:] or not weights.sum() > 0:
-            raise ValueError(
-                f"target_weights must be {outputs.shape[1]} numbers, the main target's "
-                f"first, with a positive sum. Got {self.target_weights!r}."
-            )
-        return weights
