@@ -23,6 +23,8 @@ FORMAT = 1
 # Temporary names older than this were left by a process that was killed.
 ABANDONED_SECONDS = 24 * 3600
 CHUNK = 16 << 20
+# no space, a limit of the file's size, a quota
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 class Cache:
@@ -123,6 +125,15 @@ class Cache:
         try:
             yield temporary
             os.replace(temporary, path)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise OSError(
+                error.errno,
+                f"{self.folder} cannot take the ids and eras of the rows "
+                f"({os.strerror(error.errno)}). Make room, or name another disk with "
+                "cache_dir=...; nothing was left behind",
+            ) from error
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -213,7 +224,7 @@ def _reserve(path, dtype, shape):
             file.flush()
             _allocate(file, file.tell(), size)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
         free = shutil.disk_usage(path.parent).free
         raise OSError(

@@ -401,12 +401,14 @@ def test_file_size_limit_in_a_process_of_its_own(tmp_path):
 
     load_numerai({str(tmp_path)!r}, feature_set=["feature_a"])
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-    try:
-        load_numerai({str(tmp_path)!r})
-    except OSError as error:
-        print(error)
+    for cache_dir in (None, {str(tmp_path / "new")!r}):
+        try:
+            load_numerai({str(tmp_path)!r}, cache_dir=cache_dir)
+        except OSError as error:
+            print(error)
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "needs 312.0 kB" in done.stdout
+    assert "cannot take the ids" in done.stdout
     assert not list(tmp_path.rglob("*.tmp"))
