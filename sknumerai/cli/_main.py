@@ -70,16 +70,13 @@ def make_parser():
     parser : argparse.ArgumentParser
         Each command sets `run`.
     """
-    from sknumerai import __version__
-
+    version = sys.modules[__name__.partition(".")[0]].__version__
     parser = argparse.ArgumentParser(
         prog="sknumerai",
         description="Train, judge and export models for the Numerai tournament.",
         epilog="Begin with: sknumerai demo",
     )
-    parser.add_argument(
-        "--version", action="version", version=f"sknumerai {__version__}"
-    )
+    parser.add_argument("--version", action="version", version=f"sknumerai {version}")
     commands = parser.add_subparsers(
         title="commands", dest="command", metavar="COMMAND", required=True
     )
