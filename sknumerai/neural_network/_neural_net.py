@@ -160,7 +160,7 @@ class NeuralNetRegressor(BaseNeuralNetRegressor):
     ...     Linear, module_params={"bias": False}, max_epochs=3, random_state=0
     ... )
     >>> model.set_params(module__bias=True).fit(bunch.data, bunch.target).module_
-    Linear(in_features=42, out_features=1, bias=True)
+    Linear(in_features=20, out_features=1, bias=True)
     """
 
     _parameter_constraints: dict = {
