@@ -25,7 +25,8 @@ KNOT = 26
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
 # Size of a group's own factor: its square is the mean |correlation| within the group.
 _GROUP_STRENGTH = {"wisdom": 0.52, "agility": 0.50, "dexterity": 0.62}
-_BLOCK = 256
+# Features and stocks that are drawn at a time: together they fit into a core's cache
+_BLOCK, _CHUNK = 64, 1024
 
 
 class FeatureModel:
@@ -85,9 +86,11 @@ class FeatureModel:
         originals, by_group = [], {}
         for i, j in enumerate(layout.order.tolist()):
             tier = int(np.searchsorted(TIERS, i, side="right"))
-            share, low, high = [(0.12, 0.6, 0.82), (0.3, 0.6, 0.998), (0.65, 0.85, 0.998)][
-                tier
-            ]
+            share, low, high = [
+                (0.12, 0.6, 0.82),
+                (0.3, 0.6, 0.998),
+                (0.65, 0.85, 0.998),
+            ][tier]
             candidates = by_group.get(group[j]) or originals
             if chance[i] < share and candidates:
                 self.parent[j] = candidates[int(pick[i] * len(candidates))]
@@ -119,24 +122,22 @@ class FeatureModel:
         codes : ndarray of shape (n_features, n_rows)
             int8, each row with exact quintiles.
         """
-        knot, step = divmod(era, KNOT)
-        angle = 0.5 * np.pi * step / KNOT
-        turn = (knot, np.float32(np.cos(angle)), np.float32(np.sin(angle)))
-        factors = self._factors(era, turn, n_rows)
+        factors = self._factors(era, n_rows)
         out = np.empty((self.n_features, n_rows), dtype=np.int8)
         base = np.empty((len(self.base), n_rows), dtype=np.float32)
-        for block, start in enumerate(range(0, len(self.base), _BLOCK)):
+        noise = self._noise_streams(era, n_rows)
+        for start in range(0, len(self.base), _BLOCK):
             cols = self.base[start : start + _BLOCK]
             z = base[start : start + _BLOCK]
             np.matmul(self.loadings[cols], factors, out=z)
-            self._add_noise(z, self.unique[cols], turn, (0, block))
+            _add_noise(z, self.unique[cols], noise)
             out[cols] = _take(exact_bins(z, QUINTILES), order)
-        for block, start in enumerate(range(0, len(self.copy), _BLOCK)):
+        for start in range(0, len(self.copy), _BLOCK):
             cols = self.copy[start : start + _BLOCK]
             rho = self.rho[cols]
             z = base[self._place[self.parent[cols]]]
             z *= rho[:, None]
-            self._add_noise(z, np.sqrt(1 - rho**2), turn, (1, block))
+            _add_noise(z, np.sqrt(1 - rho**2), noise)
             out[cols] = _take(exact_bins(z, QUINTILES), order)
         return out
 
@@ -147,13 +148,12 @@ class FeatureModel:
             self._correlations = 0.9 * np.tanh(0.6 * ar1(shocks, 0.9))
         return self._correlations
 
-    def _factors(self, era, turn, n_rows):
-        knot, c, s = turn
+    def _factors(self, era, n_rows):
         shape = (self.loadings.shape[1], self.n_stocks)
-        f = c * stream(self.entropy, FACTORS, knot).standard_normal(shape, "f4")
-        if s:
-            f += s * stream(self.entropy, FACTORS, knot + 1).standard_normal(
-                shape, "f4"
+        f = 0
+        for knot, weight in _turn(era):
+            f = f + weight * stream(self.entropy, FACTORS, knot).standard_normal(
+                shape, dtype=np.float32
             )
         f = np.ascontiguousarray(f[:, :n_rows])
         rho = self.correlation_path(era)[era] if era < REFERENCE_ERA else 0.0
@@ -161,19 +161,31 @@ class FeatureModel:
         f[2] = rho * f[1] + np.sqrt(1 - rho**2) * f[2]
         return f
 
-    def _add_noise(self, z, scale, turn, key):
-        # uniform on 16 bits: codes are ranks, so the shape of the noise does not show
-        knot, c, s = turn
-        n_rows = z.shape[1]
-        width = -(-self.n_stocks // 4)
-        unit = np.sqrt(np.float32(12)) / 65536 * scale.astype(np.float32)
-        for at, weight in ((knot, c), (knot + 1, s)):
-            if weight == 0:
-                continue
-            rng = stream(self.entropy, NOISE, *key, at)
-            raw = rng.bit_generator.random_raw(len(z) * width).view(np.uint16)
-            raw = raw.reshape(len(z), 4 * width)[:, :n_rows]
-            z += np.multiply(raw, (weight * unit)[:, None], dtype=np.float32)
+    def _noise_streams(self, era, n_rows):
+        """Open the streams of the two knots, one for each chunk of stocks."""
+        return [
+            (stream(self.entropy, NOISE, knot, chunk).bit_generator, weight, chunk)
+            for chunk in range(-(-n_rows // _CHUNK))
+            for knot, weight in _turn(era)
+        ]
+
+
+def _turn(era):
+    """Return the knots around an era and their weights, of unit length."""
+    knot, step = divmod(era, KNOT)
+    angle = 0.5 * np.pi * step / KNOT
+    turn = [(knot, np.float32(np.cos(angle)))]
+    return [*turn, (knot + 1, np.float32(np.sin(angle)))] if step else turn
+
+
+def _add_noise(z, scale, noise):
+    # uniform on 16 bits: codes are ranks, so the shape of the noise does not show
+    unit = (np.sqrt(12) / 65536 * scale).astype(np.float32)
+    for bits, weight, chunk in noise:
+        part = z[:, chunk * _CHUNK : (chunk + 1) * _CHUNK]
+        raw = bits.random_raw(len(z) * _CHUNK // 4).view(np.uint16)
+        raw = raw.reshape(len(z), _CHUNK)[:, : part.shape[1]]
+        part += np.multiply(raw, (weight * unit)[:, None], dtype=np.float32)
 
 
 def _take(codes, order):
@@ -221,9 +233,11 @@ def exact_bins(z, quantiles):
 
 def _split_ties(above, level, ranked, tied, cut):
     """Let the first of the values that tie across a cut go below it."""
-    edge = ranked[tied, cut, None]
-    below = cut - (level[tied] < edge).sum(axis=1)
-    rows, cols = np.nonzero(level[tied] == edge)
+    n = level.shape[1]
+    edge = ranked[tied, cut]
+    lower = [np.searchsorted(ranked[i], e) for i, e in zip(tied.tolist(), edge)]
+    at = np.flatnonzero(level[tied] == edge[:, None])
+    rows = at // n
     starts = np.searchsorted(rows, np.arange(len(tied)))
-    first = np.arange(len(rows)) - starts[rows] < below[rows]
-    above[tied[rows[first]], cols[first]] = False
+    first = np.arange(len(rows)) - starts[rows] < (cut - np.array(lower))[rows]
+    above[tied[rows[first]], (at % n)[first]] = False

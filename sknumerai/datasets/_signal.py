@@ -18,8 +18,8 @@ from sknumerai.datasets._random import (
 WEEKS = {20: 4, 60: 12}
 # Parts of the signal: standard deviation within an era at signal=1, in units of the
 # noise; for the features of the small set, then what the rest of medium and the rest add.
-LINEAR = (0.0125, 0.0230, 0.0050)
-NONLINEAR = (0.0270, 0.0370, 0.0120)
+LINEAR = (0.0125, 0.0190, 0.0050)
+NONLINEAR = (0.0270, 0.0420, 0.0120)
 CONTEXT = 0.008
 DRIFT_LINEAR = 0.028
 DRIFT_NONLINEAR = 0.02
@@ -27,7 +27,7 @@ DRIFT_NONLINEAR = 0.02
 STRENGTH_SD = 0.55
 # A longer horizon sees more of the signal, but less than its weeks times more
 HORIZON_GAIN = {20: 1.0, 60: 1.25}
-N_TERMS = (40, 80, 60)
+N_TERMS = (40, 50, 40)
 _SLOW = 0.86
 N_PAIRS = 8
 

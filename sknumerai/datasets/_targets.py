@@ -37,6 +37,8 @@ CORRELATIONS = {
 ENDER_20_60 = 0.464
 # What the other targets share among themselves beyond ender, as a share of variance
 _COMMON_REST = 0.08
+# Weeks of single series in memory: those of one era with all targets, and some more
+_KEPT_WEEKS = 400
 # How much of an auxiliary target's signal is the main one's
 AUX_SIGNAL = 0.8
 ALIASES = ("ender_20", "ender_60")
@@ -97,6 +99,7 @@ class ReturnModel:
         self.entropy = entropy
         self.n_stocks = n_stocks
         self._families = list(CORRELATIONS)
+        self._weeks = {}
         latent = latent_correlation([*CORRELATIONS.values(), ENDER_20_60])
         self._latent = dict(zip(CORRELATIONS, latent))
         self._ender_60 = latent[-1] / np.sqrt(WEEKS[20] / WEEKS[60])
@@ -119,15 +122,15 @@ class ReturnModel:
         -------
         noise : dict of (str, int) to ndarray of shape (n_rows,)
         """
-        cache = {}
+        totals = {}
 
         def total(series, horizon):
             key = (series, horizon)
-            if key not in cache:
+            if key not in totals:
                 weeks = range(era, era + WEEKS[horizon])
-                x = sum(self._week(series, w, cache) for w in weeks)
-                cache[key] = x[:n_rows] / np.float32(np.sqrt(WEEKS[horizon]))
-            return cache[key]
+                x = sum(self._week(series, week)[:n_rows] for week in weeks)
+                totals[key] = x / np.float32(np.sqrt(WEEKS[horizon]))
+            return totals[key]
 
         out = {}
         for family, horizon in targets:
@@ -144,12 +147,18 @@ class ReturnModel:
             out[family, horizon] = x
         return out
 
-    def _week(self, series, week, cache):
-        key = ("week", series, week)
-        if key not in cache:
+    def _week(self, series, week):
+        """Return a week's noise; neighbouring eras share it, so it is kept a while."""
+        key = (series, week)
+        x = self._weeks.get(key)
+        if x is None:
             rng = stream(self.entropy, RETURNS, series, week)
-            cache[key] = rng.standard_normal(self.n_stocks, dtype=np.float32)
-        return cache[key]
+            x = rng.standard_normal(self.n_stocks, dtype=np.float32)
+            while len(self._weeks) >= _KEPT_WEEKS:
+                # threads share the dictionary: another one may have been faster
+                self._weeks.pop(next(iter(self._weeks), None), None)
+            self._weeks[key] = x
+        return x
 
 
 def bin_targets(latent):

@@ -155,57 +155,48 @@ class Tournament:
         ids, order = self._ids(number, n)
         codes = self.features.codes(number, n, order)
         codes[self._missing_until > number] = 2
-        values = self._values(codes)
-        context = self.signal.context(codes)
         main = self.targets[0]
-        signals = {
-            h: self._weigh(values, *self.signal.weigh(number, h, context))
-            for h in dict.fromkeys(h for _, h in self.targets)
-        }
+        horizons = list(dict.fromkeys(horizon for _, horizon in self.targets))
+        context = self.signal.context(codes)
+        weights = [self.signal.weigh(number, h, context) for h in horizons]
+        weights.append((self.signal.linear, self.signal.weights))
+        linear, terms = (np.stack(w) for w in zip(*weights))
+        phi = self.signal.terms(codes)
+        projected = _project(codes, np.concatenate([linear, self._error_linear]))
+        *signals, stable = projected[: len(linear)] + terms.astype(np.float32) @ phi
+        signals = dict(zip(horizons, signals))
         noise = self.returns.noise(self.targets, number, n)
         latent = np.stack(
             [
-                self._family_signal(family, h, signals[h], values)
+                self._family_signal(family, h, signals[h], phi)
                 + noise[family, h][order]
                 for family, h in self.targets
             ]
         )
-        stable = self._weigh(values, self.signal.linear, self.signal.weights)
         gain = HORIZON_GAIN[main[1]] * self.signal.signal
-        main_signal = self._family_signal(*main, signals[main[1]], values)
-        main_stable = self._family_signal(*main, gain * stable, values)
-        ranks = self._predict(values, stable)
+        oracle, stable_oracle = (
+            expected_target(self._family_signal(*main, x, phi))
+            for x in (signals[main[1]], gain * stable)
+        )
+        ranks = self._predict(stable, phi, projected[len(linear) :])
         return EraData(
             number,
             ids,
             codes,
             bin_targets(latent),
-            expected_target(main_signal),
-            expected_target(main_stable),
+            oracle,
+            stable_oracle,
             ranks[:2],
             ranks[2],
         )
 
-    def _values(self, codes):
-        """Standardised codes, product with fixed weights taken blockwise, and terms."""
-        return codes, self.signal.terms(codes)
-
-    def _weigh(self, values, linear, terms):
-        codes, phi = values
-        out = terms.astype(np.float32) @ phi
-        linear = (linear / np.sqrt(2)).astype(np.float32)
-        for a in range(0, len(codes), 512):
-            block = codes[a : a + 512].astype(np.float32)
-            out += linear[a : a + 512] @ block
-        return out - 2 * linear.sum()
-
-    def _family_signal(self, family, horizon, signal, values):
+    def _family_signal(self, family, horizon, signal, phi):
         if family == "ender":
             return signal
         rng = stream(self.entropy, MODELS, 1 + list(CORRELATIONS).index(family))
         own = rng.standard_normal(self.signal.n_terms)
         own *= NONLINEAR[0] / np.sqrt((own**2).sum())
-        own = (own.astype(np.float32) @ values[1]) * np.float32(
+        own = (own.astype(np.float32) @ phi) * np.float32(
             self.signal.signal * HORIZON_GAIN[horizon]
         )
         return AUX_SIGNAL * signal + np.sqrt(1 - AUX_SIGNAL**2) * own
@@ -228,17 +219,13 @@ class Tournament:
         self._error_linear = shocks[:, n:] / np.sqrt(p)
         self._share = share
 
-    def _predict(self, values, stable):
+    def _predict(self, stable, phi, error_linear):
         n = len(stable)
         out = np.empty((3, n), dtype=np.float32)
-        for k in range(3):
-            terms = self._weigh(values, 0 * self._error_linear[k], self._error_terms[k])
-            linear = self._weigh(
-                values, self._error_linear[k], 0 * self._error_terms[k]
-            )
-            error = _unit(0.63 * _unit(terms) + 0.77 * _unit(linear))
-            c = self._share[k]
-            score = c * _unit(stable) + np.sqrt(1 - c**2) * error
+        error_terms = self._error_terms.astype(np.float32) @ phi
+        for k, c in enumerate(self._share):
+            error = 0.63 * _unit(error_terms[k]) + 0.77 * _unit(error_linear[k])
+            score = c * _unit(stable) + np.sqrt(1 - c**2) * _unit(error)
             out[k, np.argsort(score, kind="stable")] = (np.arange(n) + 0.5) / n
         return out
 
@@ -265,6 +252,18 @@ class Tournament:
             x ^= x >> np.uint64(29)
         order = np.argsort(x)
         return [f"n{v:015x}" for v in x[order].tolist()], order
+
+
+def _project(codes, weights):
+    """Weighted sums of standardised codes, a few features at a time.
+
+    The order of the sums does not depend on other eras, so an era stays the same.
+    """
+    weights = (weights / np.sqrt(2)).astype(np.float32)
+    out = np.repeat(-2 * weights.sum(axis=1)[:, None], codes.shape[1], axis=1)
+    for a in range(0, len(codes), 128):
+        out += weights[:, a : a + 128] @ codes[a : a + 128].astype(np.float32)
+    return out
 
 
 def _unit(x):
