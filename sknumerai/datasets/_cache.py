@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -53,7 +54,7 @@ class Cache:
     def key(self, files, *parts):
         """Name that says what is stored and from which state of which files."""
         digest = hashlib.blake2b(digest_size=10)
-        for part in (FORMAT, *map(_state, files), *parts):
+        for part in (FORMAT, *(self._state(file) for file in files), *parts):
             data = part if isinstance(part, bytes) else repr(part).encode()
             digest.update(hashlib.blake2b(data, digest_size=32).digest())
         return digest.hexdigest()
@@ -67,7 +68,7 @@ class Cache:
             return None
         if array.dtype != dtype or array.shape != shape:
             return None
-        return array
+        return _plain(array)
 
     @contextlib.contextmanager
     def new_array(self, name, files, dtype, shape):
@@ -93,7 +94,7 @@ class Cache:
             array = None
             for file in files:
                 file.check_unchanged()
-            self.write_json(name, {"sources": [_record(file) for file in files]})
+            self.write_json(name, {"sources": self.records(files)})
             os.replace(temporary, path)
         finally:
             del array
@@ -139,7 +140,7 @@ class Cache:
 
     def drop_stale(self, files):
         """Remove entries made from these files before they changed."""
-        now = {str(file.path): _record(file) for file in files}
+        now = {record["path"]: record for record in self.records(files)}
         for record in self.folder.glob("*.json"):
             content = self.read_json(record.stem) or {}
             sources = content.get("sources", ())
@@ -153,16 +154,31 @@ class Cache:
                 if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                     left.unlink()
 
+    def records(self, files):
+        """Where an entry comes from, to be kept with it."""
+        names = ("path", "size", "mtime_ns")
+        return [dict(zip(names, self._state(file))) for file in files]
+
+    def _state(self, file):
+        # beside the file its name is enough, so that the folder can be moved
+        beside = file.path.parent == self.folder.parent
+        path = file.path.name if beside else str(file.path)
+        return path, file.size, file.mtime_ns
+
     def _temporary(self, path):
         return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
 
 
-def _state(file):
-    return (str(file.path), file.size, file.mtime_ns)
+def _plain(array):
+    """The same map as an ndarray that is no numpy.memmap.
 
-
-def _record(file):
-    return {"path": str(file.path), "size": file.size, "mtime_ns": file.mtime_ns}
+    To a worker process joblib (1.6.0 and before) hands a contiguous view of a memmap
+    as file, offset and shape, with the order of the map: the block of a DataFrame,
+    which is the transpose, arrives with its values mixed up.
+    """
+    start = array.offset % mmap.ALLOCATIONGRANULARITY
+    flat = np.frombuffer(array.base, array.dtype, count=array.size, offset=start)
+    return flat.reshape(array.shape)
 
 
 def _writable_folder(path, cache_dir, data_home):

@@ -87,10 +87,9 @@ def alias_of(rows, cache):
     key = f"alias-{cache.key([rows.file], 'alias')}"
     record = cache.read_json(key)
     if record is None:
-        file = rows.file
-        source = {"path": str(file.path), "size": file.size, "mtime_ns": file.mtime_ns}
-        record = {"equals": equal_to_alias(rows), "sources": [source]}
-        file.check_unchanged()
+        sources = cache.records([rows.file])
+        record = {"equals": equal_to_alias(rows), "sources": sources}
+        rows.file.check_unchanged()
         cache.write_json(key, record)
     return record["equals"]
 

@@ -94,12 +94,7 @@ def read_rows(file, cache, caller="load_numerai"):
         ):
             writer.write_table(table)
         file.check_unchanged()
-        sources = {
-            "path": str(file.path),
-            "size": file.size,
-            "mtime_ns": file.mtime_ns,
-        }
-        cache.write_json(name, {**record, "sources": [sources]})
+        cache.write_json(name, {**record, "sources": cache.records([file])})
     return _file_rows(file, record, table)
 
 
