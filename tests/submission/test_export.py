@@ -16,14 +16,13 @@ import torch
 from numerai_tools import submissions
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     StackingRegressor,
     VotingRegressor,
 )
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -33,34 +32,9 @@ from sknumerai.exceptions import SubmissionError
 from sknumerai.submission import _fresh, export_model
 from sknumerai.submission._predictor import LivePredictor
 from sknumerai.utils import check_eras
+from tests.submission.frames import FEATURES, make_frame, make_live, ranks
 
-FEATURES = [f"feature_{name}" for name in "dacb"]
-
-
-def make_frame(n_eras=4, n_rows=30, seed=0):
-    rng = np.random.default_rng(seed)
-    n = n_eras * n_rows
-    X = pd.DataFrame(
-        rng.integers(0, 5, (n, len(FEATURES)), dtype=np.int8), columns=FEATURES
-    )
-    eras = np.repeat([f"{e:04d}" for e in range(1, n_eras + 1)], n_rows)
-    ids = [f"n{i:05d}" for i in range(n)]
-    X.index = pd.MultiIndex.from_arrays([eras, ids], names=["era", "id"])
-    y = X.to_numpy() @ [0.1, -0.2, 0.05, 0.02] + rng.normal(0, 0.3, n)
-    return X, pd.Series(y, index=X.index, name="target_ender_20")
-
-
-def make_live(n_rows=40, seed=1):
-    """As pandas.read_parquet gives live.parquet: other order, other columns."""
-    rng = np.random.default_rng(seed)
-    live = pd.DataFrame(
-        rng.integers(0, 5, (n_rows, 6), dtype=np.int8),
-        columns=[*sorted(FEATURES), "feature_new", "feature_other"],
-        index=pd.Index([f"live{i:04d}" for i in range(n_rows)], name="id"),
-    )
-    live.insert(0, "era", "X")
-    live["target"] = np.nan
-    return live
+BY = (__name__,)
 
 
 class TorchRegressor(RegressorMixin, BaseEstimator):
@@ -112,15 +86,6 @@ MODELS = {
         n_estimators=5, min_child_samples=5, verbose=-1, n_jobs=1
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_frame()
-
-
-def ranks(raw):
-    return (pd.Series(raw).rank().to_numpy() - 0.5) / len(raw)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -180,9 +145,6 @@ except ModuleNotFoundError:
 """
     done = run(code, tmp_path)
     assert done.stdout.strip() == "whole", done.stderr
-
-
-BY = (__name__,)
 
 
 def test_verify_accepts_and_reports(data, tmp_path):
@@ -312,14 +274,6 @@ def test_two_columns_are_refused(data, tmp_path):
         export_model(model, tmp_path / "predict.pkl")
 
 
-def test_one_column_is_fine(data, tmp_path):
-    X, y = data
-    path = export_model(Ridge().fit(X, y.to_frame()), tmp_path / "p.pkl", verify=False)
-    got = pd.read_pickle(path)(make_live())
-    path = export_model(Ridge().fit(X, y), tmp_path / "p.pkl", verify=False)
-    np.testing.assert_allclose(got, pd.read_pickle(path)(make_live()))
-
-
 def test_nan_predictions_are_refused(data, tmp_path):
     model = LinearRegression().fit(*data)
     model.coef_ = model.coef_ * np.nan
@@ -363,22 +317,6 @@ def test_features_of_a_model_fitted_on_arrays(data, tmp_path):
     np.testing.assert_allclose(got["prediction"], expected)
 
 
-def test_groups_are_handed_to_models_fitted_on_arrays(tmp_path):
-    class Grouped(RegressorMixin, BaseEstimator):
-        def fit(self, X, y):
-            self.n_features_in_ = X.shape[1]
-            return self
-
-        def predict(self, X, groups=None):
-            assert set(groups) == {"X"}
-            return X[:, 0] + 0.1 * X[:, 1]
-
-    model = Grouped().fit(np.zeros((3, 4)), np.zeros(3))
-    path = tmp_path / "predict.pkl"
-    export_model(model, path, features=FEATURES, verify=False)
-    assert pd.read_pickle(path)(make_live())["prediction"].nunique() > 5
-
-
 def test_features_that_contradict_the_model(data, tmp_path):
     model = Ridge().fit(*data)
     with pytest.raises(ValueError, match=r"Unknown: \['x'\]; lacking: \['feature_b'\]"):
@@ -393,124 +331,6 @@ def test_era_is_no_feature(data, tmp_path):
     model = Ridge().fit(X.assign(era=1), y)
     with pytest.raises(ValueError, match="column 'era' as a feature"):
         export_model(model, tmp_path / "p.pkl")
-
-
-def test_classifier_ranks_by_expected_class(data, tmp_path):
-    X, y = data
-    model = LogisticRegression(solver="newton-cholesky").fit(
-        X, (y > y.median()).astype(int)
-    )
-    predict = pd.read_pickle(export_model(model, tmp_path / "p.pkl", verify=False))
-    expected = ranks(model.predict_proba(make_live()[FEATURES])[:, 1])
-    np.testing.assert_allclose(predict(make_live())["prediction"], expected)
-    model = LogisticRegression(solver="newton-cholesky").fit(
-        X, np.where(y > y.median(), "up", "down")
-    )
-    with pytest.raises(TypeError, match="classes that are no numbers"):
-        export_model(model, tmp_path / "p.pkl")
-
-
-def test_missing_features(data, tmp_path):
-    path = tmp_path / "predict.pkl"
-    model = make_pipeline(StandardScaler(), Ridge()).fit(*data)
-    live = make_live()
-    predict = pd.read_pickle(export_model(model, path, verify=False))
-    with pytest.raises(ValueError, match=r"1 of the model's 4 .*\['feature_b'\]"):
-        predict(live.drop(columns="feature_b"))
-    filled = pd.read_pickle(export_model(model, path, missing=2, verify=False))
-    pd.testing.assert_frame_equal(
-        filled(live.drop(columns="feature_b")),
-        predict(live.assign(feature_b=np.int8(2))),
-    )
-    holes = live.assign(feature_a=np.where(live["feature_a"] == 2, np.nan, 1.0))
-    twos = live.assign(feature_a=np.where(live["feature_a"] == 2, np.int8(2), 1))
-    pd.testing.assert_frame_equal(filled(holes), predict(twos))
-    with pytest.raises(ValueError, match="NaN"):
-        predict(holes)  # Ridge refuses NaN itself
-    for bad in [None, "fill", True, np.nan]:
-        with pytest.raises(ValueError, match="'missing' parameter of export_model"):
-            export_model(model, path, missing=bad)
-
-
-def test_nan_goes_to_a_model_that_takes_it(data, tmp_path):
-    model = HistGradientBoostingRegressor(max_iter=3).fit(*data)
-    path = export_model(model, tmp_path / "predict.pkl", verify=False)
-    live = make_live().assign(feature_a=np.nan)
-    assert pd.read_pickle(path)(live).notna().all(axis=None)
-
-
-@pytest.mark.parametrize("missing, kind", [("raise", "i"), (2, "i"), (0.5, "f")])
-def test_filled_codes_stay_codes(missing, kind, data, tmp_path):
-    """Networks scale integers as codes, so a filled column must not become floats."""
-
-    class Recorder(LinearRegression):
-        def predict(self, X):
-            kinds.append({dtype.kind for dtype in X[["feature_a", "feature_b"]].dtypes})
-            return super().predict(X)
-
-    kinds = []
-    model = Recorder().fit(*data)
-    path = export_model(model, tmp_path / "p.pkl", missing=missing, verify=False)
-    live = make_live()
-    if missing != "raise":
-        live = live.drop(columns="feature_b").assign(feature_a=np.nan)
-    predict = pd.read_pickle(path)
-    predict.model = model  # the one that records here
-    predict(live)
-    assert kinds[-1] == {kind}
-
-
-@pytest.mark.parametrize("shape", ["column", "index", "both", "id column", "no era"])
-def test_where_the_eras_may_be(shape, data, tmp_path):
-    """An era is ranked and predicted alone, wherever its label is."""
-    model = make_pipeline(StandardScaler(), Ridge()).fit(*data)
-    predict = pd.read_pickle(export_model(model, tmp_path / "p.pkl", verify=False))
-    live = make_live()
-    rng = np.random.default_rng(3)
-    live["era"] = rng.choice(["0007", "X", "0012"], len(live))
-    raw = pd.Series(model.predict(live[FEATURES]), index=live.index)
-    grouped = raw.groupby(live["era"])
-    expected = (grouped.rank() - 0.5) / grouped.transform("size")
-    if shape == "index":
-        live = live.set_index("era", append=True)
-    elif shape == "both":
-        live = live.set_index("era", append=True).assign(era="X")
-    elif shape == "id column":
-        live = live.reset_index()
-    elif shape == "no era":
-        live = live.drop(columns="era")
-        expected = (raw.rank() - 0.5) / len(raw)
-    got = predict(live)
-    assert got.index.name == "id"
-    pd.testing.assert_series_equal(got["prediction"], expected, check_names=False)
-
-
-@pytest.mark.parametrize(
-    "change, match",
-    [
-        (lambda f: f.iloc[:0], "no rows"),
-        (lambda f: f.to_numpy(), "must be a pandas DataFrame, got ndarray"),
-        (lambda f: pd.concat([f, f]), "40 ids .* the first is 'live0000'"),
-        (lambda f: f.assign(era=None), "rows have no era"),
-        (lambda f: f.assign(era="yesterday"), "'yesterday'.* are not eras"),
-        (lambda f: pd.concat([f, f[["feature_a"]]], axis=1), "two columns"),
-        (
-            lambda f: f.reset_index(drop=True).set_index("era"),
-            "neither an index level nor a column 'id'",
-        ),
-    ],
-)
-def test_bad_live_frames(change, match, data, tmp_path):
-    model = Ridge().fit(*data)
-    predict = pd.read_pickle(export_model(model, tmp_path / "p.pkl", verify=False))
-    with pytest.raises((ValueError, TypeError), match=match):
-        predict(change(make_live()))
-
-
-def test_constant_predictions_warn(data, tmp_path):
-    model = DummyRegressor().fit(*data)
-    with pytest.warns(UserWarning, match="same value for all 64 rows"):
-        export_model(model, tmp_path / "p.pkl", features=FEATURES, verify=False)
 
 
 def test_own_rows_as_sample(tmp_path):
@@ -540,14 +360,3 @@ def test_file_has_the_rights_of_any_new_file(data, tmp_path):
     path = export_model(Ridge().fit(*data), tmp_path / "p.pkl", verify=False)
     (tmp_path / "other").touch()
     assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
-
-
-def test_says_what_it_is(data, tmp_path):
-    path = export_model(Ridge().fit(*data), tmp_path / "p.pkl", verify=False)
-    predict = pd.read_pickle(path)
-    python = ".".join(map(str, sys.version_info[:2]))
-    assert repr(predict) == (
-        "<predict(live_features, live_benchmark_models): Ridge of 4 features, made by "
-        f"Python {python}>"
-    )
-    assert predict.about["packages"]["numpy"] == np.__version__

@@ -1,0 +1,79 @@
+"""Networks of sknumerai run where neither sknumerai nor skorch is installed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import skorch
+import torch
+from sklearn.ensemble import VotingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sknumerai.cli._ridge import BlockRidge
+from sknumerai.neural_network import (
+    MLPRegressor,
+    NeuralNetRegressor,
+    SupervisedAutoencoderRegressor,
+)
+from sknumerai.submission import export_model
+from sknumerai.submission._fresh import check_in_fresh_process
+from tests.submission.frames import make_live, ranks
+
+
+class Mine(torch.nn.Module):
+    """A module of the user's."""
+
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = torch.nn.Linear(in_features, out_features)
+
+    def forward(self, X):
+        return self.linear(X)
+
+
+def networks():
+    few = {"max_epochs": 1, "batch_size": 32, "random_state": 0}
+    mlp = MLPRegressor((4,), batch_norm="warm_up", callbacks=[], **few)
+    sae = SupervisedAutoencoderRegressor((3, 3, 4, 4, 3, 3), **few)
+    pipeline = make_pipeline(StandardScaler(), MLPRegressor((4,), loss="corr", **few))
+    return {
+        "mlp": mlp,
+        "autoencoder": sae,
+        "own module": NeuralNetRegressor(Mine, **few),
+        "pipeline": pipeline.set_output(transform="pandas"),
+        "voting": VotingRegressor([("sae", sae), ("mlp", mlp), ("ridge", Ridge())]),
+        "block ridge": BlockRidge(),
+    }
+
+
+@pytest.mark.parametrize("name", networks())
+def test_network_in_a_fresh_process(name, data, tmp_path):
+    X, y = data
+    model = networks()[name].fit(X, y)
+    live = make_live(200)
+    modules = (__name__,) if name == "own module" else ()
+    path = export_model(model, tmp_path / "predict.pkl", by_value=modules, verify=False)
+    got = pd.read_pickle(path)(live)
+    expected = model.predict(live.set_index("era", append=True)[list(X.columns)])
+    np.testing.assert_allclose(got["prediction"], ranks(expected))
+    facts = check_in_fresh_process(path, live, got)
+    assert facts["n_arguments"] == 2
+
+
+def test_callbacks_and_data_are_not_in_the_file(data, tmp_path):
+    """The file of a small network is small, whatever it was trained with."""
+
+    class Heavy(skorch.callbacks.Callback):
+        weight = np.zeros(1_000_000)
+
+    X, y = data
+    net = {"max_epochs": 1, "random_state": 0}
+    sizes = []
+    for callbacks in (None, [Heavy()]):
+        model = MLPRegressor((4,), callbacks=callbacks, **net).fit(X, y)
+        path = export_model(model, tmp_path / "predict.pkl", verify=False)
+        sizes.append(path.stat().st_size)
+        assert pd.read_pickle(path).model.callbacks is None
+    assert sizes[1] <= sizes[0] + 100
+    assert sizes[0] < 400_000
