@@ -128,6 +128,24 @@ def test_what_changed(server, tmp_path):
     ]
 
 
+def test_update_before_the_first_check(server, tmp_path):
+    """The old file is gone when the check comes."""
+    fetch(server, tmp_path)
+    server.files["v5.3/validation.parquet"] = parquet(official(last=12))
+    fetch(server, tmp_path, update=True)
+    assert "validation.parquet: rows 220 -> 240" in check(server, tmp_path).changes
+
+
+def test_damaged_file_is_replaced(server, tmp_path):
+    fetch(server, tmp_path)
+    path = tmp_path / "v5.3" / "validation.parquet"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ValueError, match="is not a whole parquet file"):
+        check(server, tmp_path)
+    fetch(server, tmp_path, update=True)
+    assert check(server, tmp_path).up_to_date
+
+
 def test_offline(server, tmp_path):
     fetch(server, tmp_path)
     report = check_numerai("v5.3", online=False, data_home=tmp_path, api="nobody")

@@ -150,6 +150,7 @@ def test_targets(folder):
 def test_drop_unresolved(folder, capsys):
     kept = load_numerai(folder, "validation")
     assert (len(kept.data), kept.n_unresolved, kept.n_dropped) == (25, 10, 0)
+    assert kept.alias_of == ["target_ender_60"]  # NaN where that is NaN
     assert capsys.readouterr().err == ""
     data = load_numerai(folder, "validation", drop_unresolved=True)
     assert (len(data.data), data.n_unresolved, data.n_dropped) == (15, 10, 10)

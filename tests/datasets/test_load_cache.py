@@ -110,6 +110,14 @@ def test_truncated_map_is_made_again(folder, conversions):
     np.testing.assert_array_equal(data.data.to_numpy(), features_of(frame))
 
 
+def test_map_of_another_shape_is_made_again(folder, conversions):
+    path = load_numerai(folder).map_path
+    for other in (np.zeros((30, 5), np.int8), np.zeros((30, 6), np.float32)):
+        np.save(path, other)
+        assert load_numerai(folder).data.shape == (30, 6)
+    assert len(conversions) == 3
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_interrupted_conversion_leaves_nothing(folder, monkeypatch, error):
     def interrupt(*args):
