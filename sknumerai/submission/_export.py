@@ -214,6 +214,7 @@ def _check_features(model, features):
             "of the array's columns, or fit it on a DataFrame."
         )
     names = list(seen if features is None else features)
+    names = [str(name) if isinstance(name, str) else name for name in names]
     if seen is not None and features is not None and names != list(seen):
         extra = sorted(set(names) - set(seen), key=str)
         lacking = sorted(set(seen) - set(names), key=str)

@@ -1,8 +1,11 @@
 """Networks of sknumerai run where neither sknumerai nor skorch is installed."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
-import pytest
 import skorch
 import torch
 from sklearn.ensemble import VotingRegressor
@@ -16,8 +19,7 @@ from sknumerai.neural_network import (
     NeuralNetRegressor,
     SupervisedAutoencoderRegressor,
 )
-from sknumerai.submission import export_model
-from sknumerai.submission._fresh import check_in_fresh_process
+from sknumerai.submission import _fresh, export_model
 from tests.submission.frames import make_live, ranks
 
 
@@ -47,18 +49,38 @@ def networks():
     }
 
 
-@pytest.mark.parametrize("name", networks())
-def test_network_in_a_fresh_process(name, data, tmp_path):
+def test_networks_without_sknumerai(data, tmp_path):
+    """All of them in one fresh process, through the runner that verify uses."""
     X, y = data
-    model = networks()[name].fit(X, y)
     live = make_live(200)
-    modules = (__name__,) if name == "own module" else ()
-    path = export_model(model, tmp_path / "predict.pkl", by_value=modules, verify=False)
-    got = pd.read_pickle(path)(live)
-    expected = model.predict(live.set_index("era", append=True)[list(X.columns)])
-    np.testing.assert_allclose(got["prediction"], ranks(expected))
-    facts = check_in_fresh_process(path, live, got)
-    assert facts["n_arguments"] == 2
+    live.to_pickle(tmp_path / "live.pkl")
+    for name, model in networks().items():
+        model.fit(X, y)
+        path = tmp_path / f"{name}.pkl"
+        export_model(model, path, by_value=(__name__,), verify=False)
+        got = pd.read_pickle(path)(live)
+        expected = model.predict(live.set_index("era", append=True)[list(X.columns)])
+        np.testing.assert_allclose(got["prediction"], ranks(expected))
+        got.to_pickle(tmp_path / f"{name}.expected")
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(_fresh.__file__).parent)!r})
+import _runner, pandas as pd
+for name in {list(networks())}:
+    _runner.main(f"{{name}}.pkl", "sknumerai,skorch")
+    got = pd.read_pickle("predictions.pkl")
+    expected = pd.read_pickle(f"{{name}}.expected")
+    assert (got - expected).abs().max(axis=None) <= 1 / 200, name
+print("sknumerai" in sys.modules, "skorch" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "False False\n", done.stderr
 
 
 def test_callbacks_and_data_are_not_in_the_file(data, tmp_path):
