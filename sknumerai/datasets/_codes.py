@@ -12,6 +12,7 @@ from sknumerai.datasets._random import (
     LOADINGS,
     NOISE,
     REFERENCE_ERA,
+    REFERENCE_ROWS,
     ar1,
     stream,
 )
@@ -25,6 +26,7 @@ KNOT = 26
 QUINTILES = (0.2, 0.4, 0.6, 0.8)
 # Size of a group's own factor: its square is the mean |correlation| within the group.
 _GROUP_STRENGTH = {"wisdom": 0.52, "agility": 0.50, "dexterity": 0.62}
+_KEPT_KNOTS = 4
 # Features and stocks that are drawn at a time: together they fit into a core's cache
 _BLOCK, _CHUNK = 64, 1024
 
@@ -56,6 +58,7 @@ class FeatureModel:
         self._draw_loadings(layout.group_of())
         self._draw_copies(layout)
         self._correlations = None
+        self._knots = {}
 
     def _draw_loadings(self, group):
         rng = stream(self.entropy, LOADINGS)
@@ -149,16 +152,23 @@ class FeatureModel:
         return self._correlations
 
     def _factors(self, era, n_rows):
-        shape = (self.loadings.shape[1], self.n_stocks)
-        f = 0
-        for knot, weight in _turn(era):
-            f = f + weight * stream(self.entropy, FACTORS, knot).standard_normal(
-                shape, dtype=np.float32
-            )
-        f = np.ascontiguousarray(f[:, :n_rows])
+        f = sum(w * self._knot(knot)[:, :n_rows] for knot, w in _turn(era))
         rho = self.correlation_path(era)[era] if era < REFERENCE_ERA else 0.0
         rho = np.float32(rho)
         f[2] = rho * f[1] + np.sqrt(1 - rho**2) * f[2]
+        return f
+
+    def _knot(self, knot):
+        """Return the factors at a knot; 26 eras share two of them."""
+        f = self._knots.get(knot)
+        if f is None:
+            rng = stream(self.entropy, FACTORS, knot)
+            shape = (self.loadings.shape[1], max(self.n_stocks, REFERENCE_ROWS))
+            f = rng.standard_normal(shape, dtype=np.float32)
+            while len(self._knots) >= _KEPT_KNOTS:
+                # threads share the dictionary: another one may have been faster
+                self._knots.pop(next(iter(self._knots), None), None)
+            self._knots[knot] = f
         return f
 
     def _noise_streams(self, era, n_rows):

@@ -37,7 +37,13 @@ class ParquetEras:
         metadata = pa.Schema.from_pandas(frame).metadata
         self.schema = empty.schema.with_metadata(metadata)
         try:
-            self._writer = pq.ParquetWriter(self._partial, self.schema)
+            # codes of three bits do not compress, and nobody looks for a code
+            self._writer = pq.ParquetWriter(
+                self._partial,
+                self.schema,
+                compression="none",
+                write_statistics=[c for c in columns if c in ("era", "data_type")],
+            )
         except OSError:
             self._partial.unlink(missing_ok=True)
             raise

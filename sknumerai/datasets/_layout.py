@@ -156,14 +156,14 @@ def _apportion(total, weights, caps):
 def _names(n_features):
     """Three invented words for each feature; no real feature has such a name."""
     rng = np.random.default_rng(_LAYOUT_SEED + 1)
+    syllables = [c + v for c in _CONSONANTS for v in _VOWELS]
     names = set()
     while len(names) < n_features:
-        words = []
-        for n_syllables in rng.integers(2, 4, size=3):
-            consonants = rng.integers(len(_CONSONANTS), size=n_syllables)
-            vowels = rng.integers(len(_VOWELS), size=n_syllables)
-            words.append(
-                "".join(_CONSONANTS[c] + _VOWELS[v] for c, v in zip(consonants, vowels))
-            )
+        lengths = rng.integers(2, 4, size=3).tolist()
+        picks = rng.integers(len(syllables), size=9).tolist()
+        words = [
+            "".join(syllables[k] for k in picks[3 * i : 3 * i + length])
+            for i, length in enumerate(lengths)
+        ]
         names.add("feature_" + "_".join(words))
     return sorted(names)

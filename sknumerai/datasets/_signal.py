@@ -111,10 +111,7 @@ class SignalModel:
 
     def _scale(self, features):
         """Give each part its standard deviation, on a sample of its own."""
-        n_stocks = features.n_stocks
-        features.n_stocks = REFERENCE_ROWS
         codes = features.codes(REFERENCE_ERA, REFERENCE_ROWS)
-        features.n_stocks = n_stocks
         X = (codes.astype(np.float32) - 2) / np.float32(np.sqrt(2))
         sd = np.maximum((self._linear_parts.astype("f4") @ X).std(axis=1), 1e-6)
         size = [

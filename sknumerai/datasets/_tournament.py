@@ -124,6 +124,7 @@ class Tournament:
         self.signal = SignalModel(self.features, self.layout, entropy, signal)
         self.returns = ReturnModel(entropy, n_stocks)
         self._missing_until = self._draw_missing(missing)
+        self._own_terms = self._draw_own_terms()
         self._draw_models()
 
     def rows_of(self, era):
@@ -165,17 +166,14 @@ class Tournament:
         projected = _project(codes, np.concatenate([linear, self._error_linear]))
         *signals, stable = projected[: len(linear)] + terms.astype(np.float32) @ phi
         signals = dict(zip(horizons, signals))
+        own = (self._own_terms @ phi) * np.float32(self.signal.signal)
         noise = self.returns.noise(self.targets, number, n)
-        latent = np.stack(
-            [
-                self._family_signal(family, h, signals[h], phi)
-                + noise[family, h][order]
-                for family, h in self.targets
-            ]
-        )
+        latent = np.empty((len(self.targets), n), dtype=np.float32)
+        for k, (family, h) in enumerate(self.targets):
+            latent[k] = self._mix(k, signals[h], own) + noise[family, h][order]
         gain = HORIZON_GAIN[main[1]] * self.signal.signal
         oracle, stable_oracle = (
-            expected_target(self._family_signal(*main, x, phi))
+            expected_target(self._mix(0, x, own))
             for x in (signals[main[1]], gain * stable)
         )
         ranks = self._predict(stable, phi, projected[len(linear) :])
@@ -190,16 +188,22 @@ class Tournament:
             ranks[2],
         )
 
-    def _family_signal(self, family, horizon, signal, phi):
+    def _mix(self, k, signal, own):
+        """Signal of target `k`: an auxiliary one has a part of its own."""
+        family, horizon = self.targets[k]
         if family == "ender":
             return signal
-        rng = stream(self.entropy, MODELS, 1 + list(CORRELATIONS).index(family))
-        own = rng.standard_normal(self.signal.n_terms)
-        own *= NONLINEAR[0] / np.sqrt((own**2).sum())
-        own = (own.astype(np.float32) @ phi) * np.float32(
-            self.signal.signal * HORIZON_GAIN[horizon]
-        )
-        return AUX_SIGNAL * signal + np.sqrt(1 - AUX_SIGNAL**2) * own
+        rest = np.float32(np.sqrt(1 - AUX_SIGNAL**2) * HORIZON_GAIN[horizon])
+        return np.float32(AUX_SIGNAL) * signal + rest * own[k]
+
+    def _draw_own_terms(self):
+        """Weights of each target's own part of the signal; those of ender are unused."""
+        rows = []
+        for family, _ in self.targets:
+            rng = stream(self.entropy, MODELS, 1 + list(CORRELATIONS).index(family))
+            x = rng.standard_normal(self.signal.n_terms)
+            rows.append(NONLINEAR[0] * x / np.sqrt((x**2).sum()))
+        return np.array(rows, dtype=np.float32)
 
     def _draw_models(self):
         """Weights of the benchmark models and the meta model.
