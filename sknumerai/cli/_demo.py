@@ -132,7 +132,7 @@ def _cross_validate(bunch, oracle, seed):
 
     y = bunch.target[TARGET]
     cv = GroupTimeSeriesSplit(N_FOLDS, test_size=TEST_SIZE)
-    predictions = cross_val_predictions(
+    predictions, rows = cross_val_predictions(
         _models(seed),
         bunch.data,
         y,
@@ -143,7 +143,7 @@ def _cross_validate(bunch, oracle, seed):
     summary = _print_table(
         f"\nCross-validated CORR by era: {N_FOLDS} walk-forward folds of {TEST_SIZE} "
         f"eras, embargo {embargo_for(TARGET)} eras",
-        y,
+        y.iloc[rows],
         predictions,
         oracle,
     )
@@ -152,6 +152,8 @@ def _cross_validate(bunch, oracle, seed):
 
 def _fit(name, bunch, data, oracle, seed):
     """Fit the better network on all training eras and score it on later ones."""
+    import pandas as pd
+
     from sknumerai.cli._fit import fit_model, predict_in_chunks
     from sknumerai.datasets import load_numerai
 
@@ -163,8 +165,11 @@ def _fit(name, bunch, data, oracle, seed):
         data, "validation", targets=TARGET, drop_unresolved=True, verbose=0
     )
     ridge = models["ridge (linear)"].fit(X, y)
-    predictions = predict_in_chunks(model.predict, later.data).to_frame(name)
-    predictions["ridge (linear)"] = predict_in_chunks(ridge.predict, later.data)
+    fitted = {name: model, "ridge (linear)": ridge}
+    predictions = pd.DataFrame(
+        {k: predict_in_chunks(m.predict, later.data) for k, m in fitted.items()},
+        index=later.data.index,
+    )
     _print_table(
         "\nValidation eras, which come after all training eras",
         later.target,
@@ -178,7 +183,7 @@ def _print_table(title, y, predictions, oracle):
     from sknumerai.cli._table import format_table, score_models, summarize
 
     table = predictions.join(oracle)
-    summary = summarize(score_models(y.loc[table.index], table))
+    summary = summarize(score_models(y, table))
     summary["share"] = summary["mean"] / summary["mean"].iloc[-1]
     print(format_table(summary, title), flush=True)
     return summary

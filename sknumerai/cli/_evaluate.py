@@ -12,6 +12,7 @@ import pandas as pd
 
 from sknumerai.cli._data import add_data_arguments, describe, load
 from sknumerai.cli._files import check_output, whole_file
+from sknumerai.utils import check_eras
 
 HELP = "era-wise scores of a model or a file of predictions"
 DESCRIPTION = (
@@ -81,7 +82,8 @@ def run(args):
     bunch = _load(args, sources, targets)
     print(describe(bunch))
     predictions = _predictions(sources, bunch)
-    y = bunch.target.loc[predictions.index]
+    covered = _covered_rows(predictions)
+    predictions, y = predictions[covered], bunch.target[covered]
     for target in targets:
         scores = score_models(y[target], predictions)
         if scores.empty:
@@ -198,7 +200,7 @@ def _predictions(sources, bunch):
     for label, source in sources.items():
         if isinstance(source, pd.DataFrame):
             ids = X.index.get_level_values("id")
-            aligned = source.reindex(ids).set_axis(X.index)
+            aligned = source.reindex(ids)
             if aligned.isna().all(axis=None):
                 raise ValueError(
                     f"None of the {len(source):,} ids of {label} are among the "
@@ -206,36 +208,37 @@ def _predictions(sources, bunch):
                 )
             for name in aligned.columns:
                 one = aligned.shape[1] == 1 or name == "prediction"
-                columns[label if one else f"{label}:{name}"] = aligned[name]
+                column = aligned[name].to_numpy()
+                columns[label if one else f"{label}:{name}"] = column
         else:
             columns[label] = predict_in_chunks(_predict_of(source), X)
-    return _whole_eras(pd.DataFrame(columns))
+    return pd.DataFrame(columns, index=X.index)
 
 
-def _whole_eras(predictions):
+def _covered_rows(predictions):
     """Leave out eras that a file does not cover; refuse eras that it covers partly."""
-    missing = predictions.isna()
-    eras = predictions.index.get_level_values("era")
-    share = missing.groupby(eras, sort=False, observed=True).mean()
-    partly = ((share > 0) & (share < 1)).any()
-    if partly.any():
-        name = partly.index[partly][0]
-        era = share.index[(share[name] > 0) & (share[name] < 1)][0]
-        n_rows = int((eras == era).sum())
-        raise ValueError(
-            f"{name} lacks predictions for {int(missing[name][eras == era].sum())} of "
-            f"{n_rows} rows of era {era}. An era needs a prediction for each row."
-        )
-    absent = share.index[(share > 0).any(axis=1)]
-    if len(absent) == len(share):
+    eras = check_eras(None, predictions, required=True)
+    absent = np.zeros(eras.n_eras, dtype=bool)
+    for name, column in predictions.items():
+        n_missing = np.bincount(eras.codes[column.isna()], minlength=eras.n_eras)
+        partly = (n_missing > 0) & (n_missing < eras.counts)
+        if partly.any():
+            era = int(np.flatnonzero(partly)[0])
+            raise ValueError(
+                f"{name} lacks predictions for {n_missing[era]} of {eras.counts[era]} "
+                f"rows of era {eras.labels[era]}. An era needs a prediction for each "
+                "row."
+            )
+        absent |= n_missing > 0
+    if absent.all():
         raise ValueError("The files have no era in common.")
-    if len(absent):
+    if absent.any():
         print(
-            f"{len(absent)} of {len(share)} eras are left out, which a file of "
+            f"{absent.sum()} of {eras.n_eras} eras are left out, which a file of "
             "predictions does not cover.",
             file=sys.stderr,
         )
-    return predictions[~eras.isin(absent)]
+    return ~absent[eras.codes]
 
 
 def _predict_of(model):

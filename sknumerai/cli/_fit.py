@@ -70,8 +70,8 @@ def predict_in_chunks(predict, X):
 
     Returns
     -------
-    predictions : Series of shape (n_samples,)
-        On the index of `X`.
+    predictions : ndarray of shape (n_samples,)
+        In the order of `X`.
     """
     eras = check_eras(None, X, required=True, allow_live=True)
     out = np.empty(len(X))
@@ -84,7 +84,7 @@ def predict_in_chunks(predict, X):
                 rows.stop - rows.start
             )
             first = i
-    return pd.Series(out, index=X.index)
+    return out
 
 
 def cross_val_predictions(models, X, y, cv, *, aux=None, progress=True):
@@ -114,9 +114,13 @@ def cross_val_predictions(models, X, y, cv, *, aux=None, progress=True):
     -------
     predictions : DataFrame of shape (n_test_samples, n_models)
         Out-of-sample predictions of all test sets.
+
+    rows : slice or ndarray of shape (n_test_samples,)
+        Their positions in `X`. At the real size they are looked up in a moment, and
+        labels of the index are not.
     """
     folds = list(cv.split(X, y))
-    parts = []
+    parts = {name: [] for name in models}
     with tqdm(
         total=len(folds) * len(models),
         desc="cross-validation",
@@ -125,14 +129,14 @@ def cross_val_predictions(models, X, y, cv, *, aux=None, progress=True):
     ) as bar:
         for train, test in folds:
             train, test = _as_slice(train), _as_slice(test)
-            fold = {}
             for name, model in models.items():
                 bar.set_postfix_str(name)
                 fitted = fit_model(clone(model), X.iloc[train], y.iloc[train], aux)
-                fold[name] = predict_in_chunks(fitted.predict, X.iloc[test])
+                parts[name].append(predict_in_chunks(fitted.predict, X.iloc[test]))
                 bar.update()
-            parts.append(pd.DataFrame(fold))
-    return pd.concat(parts)
+    rows = _as_slice(np.concatenate([test for _, test in folds]))
+    columns = {name: np.concatenate(part) for name, part in parts.items()}
+    return pd.DataFrame(columns, index=X.index[rows]), rows
 
 
 def _as_slice(rows):

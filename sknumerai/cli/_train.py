@@ -157,8 +157,10 @@ def _cross_validate(args, models, X, y, aux, embargo, progress):
     cv = GroupTimeSeriesSplit(
         args.cv, test_size=getattr(args, "test_size", None), embargo=embargo
     )
-    predictions = cross_val_predictions(models, X, y, cv, aux=aux, progress=progress)
-    scores = score_models(y.loc[predictions.index], predictions)
+    predictions, rows = cross_val_predictions(
+        models, X, y, cv, aux=aux, progress=progress
+    )
+    scores = score_models(y.iloc[rows], predictions)
     title = (
         f"\nCORR by era of {args.cv} walk-forward test sets, embargo {embargo} eras "
         f"(era {scores.index[0]} to {scores.index[-1]})"

@@ -94,10 +94,13 @@ def test_folds_are_not_copied(bunch):
     fitted = []
     cv = GroupTimeSeriesSplit(2, embargo=1)
     y = bunch.target[TARGET]
-    got = cross_val_predictions({"r": Recorder()}, bunch.data, y, cv, progress=False)
+    got, rows = cross_val_predictions(
+        {"r": Recorder()}, bunch.data, y, cv, progress=False
+    )
     assert len(fitted) == 2
     n_test = sum(len(test) for _, test in cv.split(bunch.data, y))
     assert len(got) == n_test
+    assert got.index.equals(y.iloc[rows].index)
 
 
 def test_table_marks_what_is_not_defined():
