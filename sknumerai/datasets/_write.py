@@ -173,7 +173,7 @@ def write_numerai(
 
     Benchmark predictions begin with era 158 of 574 and the meta model's cover the last
     87 eras with a resolved target of 658, or the same shares of fewer eras. A full
-    tournament takes about 11 GB and needs about 1 GB of memory.
+    tournament takes about 9 GB and needs less than 1 GB of memory.
 
     References
     ----------

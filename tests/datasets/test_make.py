@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sknumerai.datasets import make_numerai
 from sknumerai.datasets._targets import TARGET_NAMES
+from sknumerai.datasets._tournament import Tournament
 from sknumerai.utils import check_eras
 
 
@@ -270,3 +271,61 @@ def test_rows_are_contiguous_and_pickle():
 def test_bad_input_gets_a_sentence(kwargs, match):
     with pytest.raises(ValueError, match=match):
         make_numerai(**{"random_state": 0, **kwargs})
+
+
+@pytest.mark.slow
+def test_scores_at_the_real_size_are_not_those_of_a_toy():
+    """42 features, every 4th era: trees .012 to .021, a linear model about half."""
+    lightgbm = pytest.importorskip("lightgbm")
+    scoring = pytest.importorskip("numerai_tools.scoring")
+
+    def part(first_era, n_eras):
+        return make_numerai(
+            n_eras,
+            first_era=first_era,
+            every=4,
+            n_samples_per_era="real",
+            n_features=42,
+            signal=1.0,
+            random_state=0,
+        )
+
+    train, test = part(1, 144), part(587, 162)
+    trees = lightgbm.LGBMRegressor(
+        n_estimators=400,
+        learning_rate=0.04,
+        max_depth=5,
+        num_leaves=31,
+        colsample_bytree=0.2,
+        verbose=-1,
+    )
+    preds = pd.DataFrame(
+        {
+            "trees": trees.fit(train.data, train.target).predict(test.data),
+            "linear": Ridge().fit(train.data, train.target).predict(test.data),
+            "benchmark": test.benchmark["v53_lgbm_ender20"],
+            "oracle": test.stable_oracle,
+        },
+        index=test.data.index,
+    )
+    scores = pd.DataFrame(
+        {
+            era: scoring.numerai_corr(part.droplevel("era"), test.target[era])
+            for era, part in preds.groupby(level="era")
+        }
+    ).T
+    mean, sd = scores.mean(), scores.std(ddof=0)
+    assert 0.012 < mean["trees"] < 0.021
+    assert 0.015 < sd["trees"] < 0.0195
+    assert 0.3 < mean["linear"] / mean["trees"] < 0.7
+    assert 0.016 < mean["benchmark"] < 0.026
+    assert 0.015 < sd["benchmark"] < 0.021
+    assert mean["oracle"] > 1.1 * mean["trees"]
+
+
+def test_real_profile_has_as_many_rows_as_the_official_files():
+    tournament = Tournament(1, "real", [("ender", 20)], 1.0, 0.0, 0)
+    train = sum(tournament.rows_of(era) for era in range(1, 575))
+    validation = sum(tournament.rows_of(era) for era in range(575, 1233))
+    assert train == pytest.approx(2_746_268, rel=0.005)
+    assert validation == pytest.approx(4_114_072, rel=0.005)

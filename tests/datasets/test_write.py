@@ -192,6 +192,18 @@ def test_resumes_after_an_interruption(tmp_path, folder, monkeypatch):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
+def test_remains_of_a_killed_process_are_replaced(tmp_path, folder):
+    write_numerai(tmp_path, **SIZES)
+    for name in ("validation.parquet", "validation_example_preds.csv"):
+        (tmp_path / name).rename(tmp_path / f"{name}.partial")
+        with open(tmp_path / f"{name}.partial", "ab") as file:
+            file.write(b"half a row group")
+    write_numerai(tmp_path, **SIZES)
+    assert visible(tmp_path) == FILES
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+
+
 def test_a_lost_file_is_written_again(tmp_path, folder):
     write_numerai(tmp_path, **SIZES)
     (tmp_path / "meta_model.parquet").unlink()
