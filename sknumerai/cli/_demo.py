@@ -52,6 +52,9 @@ def run(args):
     args : argparse.Namespace
         Its arguments.
     """
+    import torch  # noqa: F401  (its threads are limited once it is loaded)
+    from threadpoolctl import threadpool_limits
+
     start = time.perf_counter()
     folder = Path(args.dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,11 +62,13 @@ def run(args):
     submission_file = check_output(folder / "submission.csv")
     data = folder / FOLDER
     _refuse_files_of_others(data / RECORD, [predict_file, submission_file])
-    _write_tournament(data)
 
-    bunch, oracle = _load(data)
-    name = _cross_validate(bunch, oracle, args.seed)
-    model = _fit(name, bunch, data, oracle, args.seed)
+    bunch, oracle = _open_tournament(data)
+    # Threads have nothing to share in networks this small: two on a busy machine of
+    # two cores take twenty times as long as one, waiting for each other.
+    with threadpool_limits(1):
+        name = _cross_validate(bunch, oracle, args.seed)
+        model = _fit(name, bunch, data, oracle, args.seed)
     _export(model, data, predict_file, submission_file)
     _remember(data / RECORD, [predict_file, submission_file])
     print(
@@ -95,34 +100,48 @@ def _models(seed):
     }
 
 
-def _write_tournament(data):
+def _open_tournament(data):
+    """The training data, and the best predictions that there are, of all eras."""
+    import pandas as pd
+
+    from sknumerai.datasets import make_numerai
+
+    made = make_numerai(N_TRAIN + N_VALIDATION, targets=TARGET, **SETTINGS)
+    there = (data / "train.parquet").exists()
+    _write(data)
+    bunch = _load(data)
+    n = len(bunch.data)
+    if not made.data.iloc[:n].equals(bunch.data):
+        # another version of sknumerai wrote them, from which no best score is known
+        there = False
+        _write(data, overwrite=True)
+        bunch = _load(data)
+    print(
+        f"{'Found' if there else 'Wrote'} a synthetic tournament in {data}: "
+        f"{N_TRAIN} training and {N_VALIDATION} validation eras."
+    )
+    best = {"best learnable": made.stable_oracle, "best possible": made.oracle}
+    return bunch, pd.DataFrame(best)
+
+
+def _write(data, overwrite=False):
     from sknumerai.datasets import write_numerai
 
-    there = (data / "train.parquet").exists()
     write_numerai(
         data,
         n_train_eras=N_TRAIN,
         n_validation_eras=N_VALIDATION,
         targets=[TARGET, *AUX_TARGETS],
+        overwrite=overwrite,
         verbose=int(sys.stderr.isatty()),
         **SETTINGS,
-    )
-    print(
-        f"{'Found' if there else 'Wrote'} a synthetic tournament in {data}: "
-        f"{N_TRAIN} training and {N_VALIDATION} validation eras."
     )
 
 
 def _load(data):
-    """The training data, and the best predictions that there are, of all eras."""
-    import pandas as pd
+    from sknumerai.datasets import load_numerai
 
-    from sknumerai.datasets import load_numerai, make_numerai
-
-    bunch = load_numerai(data, "train", targets=[TARGET, *AUX_TARGETS])
-    made = make_numerai(N_TRAIN + N_VALIDATION, targets=TARGET, **SETTINGS)
-    best = {"best learnable": made.stable_oracle, "best possible": made.oracle}
-    return bunch, pd.DataFrame(best)
+    return load_numerai(data, "train", targets=[TARGET, *AUX_TARGETS], verbose=0)
 
 
 def _cross_validate(bunch, oracle, seed):

@@ -56,6 +56,12 @@ def test_demo_writes_everything_and_reuses_the_data(here, monkeypatch, capsys):
     before = train.stat().st_mtime_ns
     assert "Found a synthetic tournament" in check_demo(here, capsys)
     assert train.stat().st_mtime_ns == before
+    # data of another version of the generator, whose best scores are not known
+    frame = pd.read_parquet(train)
+    feature = next(name for name in frame if name.startswith("feature"))
+    frame.assign(**{feature: np.int8(0)}).to_parquet(train)
+    assert "Wrote a synthetic tournament" in check_demo(here, capsys)
+    assert pd.read_parquet(train)[feature].max() == 4
     # a file of the user's is not replaced
     (here / "predict.pkl").write_text("mine")
     code, _, err = run(capsys, "demo")
