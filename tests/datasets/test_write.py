@@ -13,6 +13,7 @@ import pytest
 
 import sknumerai.datasets._era_files as era_files
 from sknumerai.datasets import make_numerai, write_numerai
+from sknumerai.datasets._plan import Plan
 from sknumerai.datasets._targets import TARGET_NAMES
 from sknumerai.datasets._tournament import Tournament
 
@@ -129,9 +130,7 @@ def test_models_cover_their_eras(folder):
 
 
 def test_official_era_ranges_by_default():
-    from sknumerai.datasets._write import _Plan
-
-    plan = _Plan(None, ["target", "target_ender_20"], "ender_60", 574, 1232, False)
+    plan = Plan(None, ["target", "target_ender_20"], "ender_60", 574, 1232, False)
     assert plan.first_benchmark == 158
     assert (plan.first_meta, plan.last_meta) == (1133, 1219)
     assert plan.resolved == [1219, 1227] and plan.last_scored == 1219
