@@ -20,8 +20,8 @@ RECORD = "demo.json"
 TARGET = "target_ender_60"
 AUX_TARGETS = ["target_ender_20", "target_jasper_60", "target_teager2b_60"]
 # One number each, so that files, oracle and texts agree. The signal is that of the
-# real data times 8: a laptop learns it from some ten thousand rows.
-N_TRAIN, N_VALIDATION, SIGNAL = 96, 40, 8.0
+# real data times 16: a laptop learns it from some ten thousand rows.
+N_TRAIN, N_VALIDATION, SIGNAL = 120, 40, 16.0
 SETTINGS = {
     "n_samples_per_era": 250,
     "n_features": 20,

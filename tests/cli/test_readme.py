@@ -1,6 +1,7 @@
 """What README and the guides of these parts show does run."""
 
 import doctest
+import os
 import re
 import shlex
 import subprocess
@@ -22,8 +23,9 @@ def blocks(path, language):
 def test_tour_runs(tmp_path):
     (tour,) = blocks("README.md", "python")
     command = [sys.executable, "-W", "error::FutureWarning", "-c", tour]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, cwd=tmp_path, check=False, capture_output=True, text=True
+        command, cwd=tmp_path, env=env, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"\[( *-?\d\.\d+){3}\]\n", done.stdout)
