@@ -370,10 +370,10 @@ def _calibrate(est, train, Y, eras):
         out, y = outputs[known, j], Y[rows, j][known]
         if len(y) == 0:
             continue
-        variance = out.var()
-        slope = (
-            np.mean((out - out.mean()) * (y - y.mean())) / variance if variance else 0.0
-        )
-        # never turn the ranking around
-        est._y_scale[j] = max(slope, np.finfo(np.float32).eps)
+        spread = out.std()
+        if not (np.isfinite(spread) and spread > 0):
+            continue  # a constant output: the map of the targets is as good as any
+        slope = np.mean((out - out.mean()) * (y - y.mean())) / spread**2
+        # The ranking is never turned around, and keeps more digits than float32 rounds.
+        est._y_scale[j] = max(slope, 1e-3 * y.std() / spread)
         est._y_offset[j] = y.mean() - est._y_scale[j] * out.mean()

@@ -39,4 +39,3 @@ def test_links_lead_somewhere():
     links = re.findall(r"\]\(([\w/.]+)\)", (ROOT / "README.md").read_text())
     assert len(links) >= 8
     assert [link for link in links if not (ROOT / link).exists()] == []
-

@@ -90,6 +90,32 @@ def test_scale_free_losses_predict_in_the_units_of_y(problem, loss):
     assert slope == pytest.approx(1, abs=0.25)
 
 
+def test_calibration_of_shuffled_rows(problem):
+    X, y, _, _ = problem
+    rows = np.random.default_rng(0).permutation(len(X))
+    straight = small(loss="corr", lr=0.01).fit(X, y)
+    shuffled = small(loss="corr", lr=0.01).fit(X.iloc[rows], y.iloc[rows])
+    np.testing.assert_allclose(straight.predict(X), shuffled.predict(X), atol=1e-4)
+
+
+class Backwards(nn.Module):
+    """Always predicts the opposite of the first feature; nothing to learn."""
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, X):
+        return -X[:, :1] + 0 * self.unused
+
+
+def test_calibration_does_not_turn_the_ranking_around(problem):
+    X, _, _, _ = problem
+    y = X.iloc[:, 0].astype(np.float32)
+    model = NeuralNetRegressor(Backwards, loss="corr", max_epochs=1, random_state=0)
+    assert np.corrcoef(model.fit(X, y).predict(X), y)[0, 1] < -0.99
+
+
 def test_sample_weight_zero_is_a_row_left_out_of_the_loss(problem):
     X, y, _, _ = problem
     half = np.arange(len(X)) % 2 == 0
@@ -187,9 +213,20 @@ def test_automatic_embargo_and_validation(problem):
     data = make_dataset(np.zeros((24, 1)), np.zeros((24, 1)), None, few)
     args = (True, ["target_x_60"], "fit")
     assert _cut_validation(MLPRegressor(), data, few, *args)[1] is None
-    nineteen = check_eras(np.arange(1, 20))
-    data = make_dataset(np.zeros((19, 1)), np.zeros((19, 1)), None, nineteen)
-    assert _cut_validation(MLPRegressor(), data, nineteen, *args)[1] is None
+    for n_eras, n_valid in [(19, 0), (20, 2), (30, 3)]:
+        eras = check_eras(np.arange(1, n_eras + 1))
+        data = make_dataset(np.zeros((n_eras, 1)), np.zeros((n_eras, 1)), None, eras)
+        valid = _cut_validation(MLPRegressor(embargo=0), data, eras, *args)[1]
+        assert (0 if valid is None else valid.n_eras) == n_valid
+
+
+def test_embargo_is_that_of_the_longest_auxiliary_target(problem):
+    X, y, aux, _ = problem
+    assert small().fit(X, y, aux_targets=aux).best_epoch_ is not None
+    # 16 eras of 30 would leave less than half: nothing is held out
+    longer = aux.rename(columns={"target_b_20": "target_b_60"})
+    assert small().fit(X, y, aux_targets=longer).best_epoch_ is None
+    assert small().fit(X, y, aux_targets=longer["target_b_60"]).best_epoch_ is None
 
 
 def test_bad_input_says_what_is_wrong(problem):

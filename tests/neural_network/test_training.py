@@ -59,7 +59,10 @@ def test_fit_is_reproducible_and_leaves_torch_alone(problem):
 
 def test_fits_in_threads_are_those_of_one_thread(problem):
     X, y, _, _ = problem
-    models = [MLPRegressor((8,), max_epochs=3, random_state=i) for i in range(4)]
+    models = [
+        MLPRegressor((8,), dropout=0.5, max_epochs=15, batch_size=40, random_state=i)
+        for i in range(4)
+    ]
     expected = [MLPRegressor(**m.get_params()).fit(X, y).predict(X) for m in models]
     threads = [threading.Thread(target=m.fit, args=(X, y)) for m in models]
     for thread in threads:
@@ -93,6 +96,23 @@ def test_monitors(problem):
         values = [row[name] for row in model.fit(X, y).history_]
         best = np.argmin(values) if monitor == "loss" else np.argmax(values)
         assert model.best_epoch_ == best + 1
+
+
+def test_own_monitor_gets_the_units_and_eras_of_the_user(problem):
+    X, y, _, _ = problem
+    y = 100 * y + 7
+    seen = []
+
+    def monitor(y_true, y_pred, groups):
+        seen.append((y_true, y_pred, groups))
+        return -float(np.mean((y_true - y_pred) ** 2))
+
+    model = MLPRegressor((8,), max_epochs=3, monitor=monitor, random_state=0).fit(X, y)
+    y_true, y_pred, groups = seen[model.best_epoch_ - 1]
+    held_out = np.isin(X.index.get_level_values("era"), ["0028", "0029", "0030"])
+    np.testing.assert_array_equal(y_true, y[held_out])
+    np.testing.assert_array_equal(groups, np.repeat([28, 29, 30], 60))
+    np.testing.assert_allclose(y_pred, model.predict(X[held_out]), rtol=1e-5)
 
 
 def test_patience_none_never_stops(problem):
