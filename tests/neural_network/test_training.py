@@ -11,7 +11,11 @@ from torch import nn
 from sknumerai.exceptions import InterruptedFitWarning
 from sknumerai.metrics import numerai_corr_score
 from sknumerai.modules import MLP
-from sknumerai.neural_network import MLPRegressor, NeuralNetRegressor
+from sknumerai.neural_network import (
+    MLPRegressor,
+    NeuralNetRegressor,
+    SupervisedAutoencoderRegressor,
+)
 
 
 def weights(model):
@@ -83,6 +87,99 @@ def test_best_weights_are_those_of_the_best_epoch(problem):
     held_out = np.isin(X.index.get_level_values("era"), ["0028", "0029", "0030"])
     score = numerai_corr_score(y[held_out], model.predict(X[held_out]))
     assert score == pytest.approx(max(scores), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"dropout": 0.5}, {"input_noise": 1.0}, {"batch_norm": True}, {"loss": "corr"}],
+)
+def test_held_out_eras_are_scored_as_predict_predicts(problem, params):
+    X, y, _, _ = problem
+    model = MLPRegressor((16,), max_epochs=3, random_state=0, **params).fit(X, y)
+    held_out = np.isin(X.index.get_level_values("era"), ["0028", "0029", "0030"])
+    score = numerai_corr_score(y[held_out], model.predict(X[held_out]))
+    recorded = model.history_[model.best_epoch_ - 1]["valid_corr"]
+    assert score == pytest.approx(recorded, abs=1e-5)
+
+
+def test_loss_of_held_out_eras_counts_eras_alike(problem):
+    X, y, _, _ = problem
+    keep = np.ones(len(X), dtype=bool)
+    keep[-50:] = False  # the last era has 10 rows
+    X, y = X[keep], y[keep]
+    model = MLPRegressor((8,), loss="corr", batch_size=2, max_epochs=1, random_state=0)
+    recorded = model.fit(X, y).history_[0]["valid_loss"]
+    prediction = model.predict(X)
+    eras = X.index.get_level_values("era")
+    by_hand = [
+        np.corrcoef(prediction[eras == era], y[eras == era])[0, 1]
+        for era in ("0028", "0029", "0030")
+    ]
+    assert recorded == pytest.approx(-np.mean(by_hand), abs=1e-4)
+
+
+def test_noise_gets_features_centred_at_zero(problem):
+    class Watch(nn.Module):
+        seen = []
+
+        def forward(self, X):
+            self.seen.append((float(X.min()), float(X.max())))
+            return X
+
+    X, y, _, _ = problem
+    MLPRegressor((8,), max_epochs=1, input_noise=Watch(), random_state=0).fit(X, y)
+    assert set(Watch.seen) == {(-1.0, 1.0)}
+    Watch.seen.clear()
+    SupervisedAutoencoderRegressor(
+        (4, 4, 8), dropouts=0.0, max_epochs=1, input_noise=Watch(), random_state=0
+    ).fit(X, y)
+    assert set(Watch.seen) == {(-0.5, 0.5)}
+
+
+def test_weight_decay_reaches_the_optimizer(problem):
+    X, y, _, _ = problem
+    params = {"optimizer": torch.optim.AdamW, "lr": 0.01, "random_state": 0}
+    free = MLPRegressor((8,), max_epochs=5, **params).fit(X, y)
+    bound = MLPRegressor((8,), max_epochs=5, weight_decay=10.0, **params).fit(X, y)
+    name = "output.weight"
+    assert np.abs(weights(bound)[name]).sum() < np.abs(weights(free)[name]).sum() / 2
+
+
+class InterruptingAdam(torch.optim.Adam):
+    """Raises as Ctrl-C does, in the 20th step."""
+
+    steps = 0
+
+    def step(self, closure=None):
+        InterruptingAdam.steps += 1
+        if InterruptingAdam.steps == 20:
+            raise KeyboardInterrupt
+        return super().step(closure)
+
+
+def test_ctrl_c_in_a_first_phase_ends_all_phases(problem):
+    X, y, _, _ = problem
+    model = SupervisedAutoencoderRegressor(
+        (4, 4, 8),
+        dropouts=0.0,
+        pretrain_epochs=5,
+        max_epochs=5,
+        batch_size=100,
+        optimizer=InterruptingAdam,
+        random_state=0,
+    )
+    with pytest.warns(InterruptedFitWarning):
+        model.fit(X, y)
+    assert [row["phase"] for row in model.history_] == ["pretrain"]
+
+
+def test_best_epoch_counts_all_phases(problem):
+    X, y, _, _ = problem
+    model = SupervisedAutoencoderRegressor(
+        (4, 4, 8), dropouts=0.0, pretrain_epochs=4, max_epochs=3, random_state=0
+    ).fit(X, y)
+    assert model.best_epoch_ > 4
+    assert model.history_[model.best_epoch_ - 1]["best"]
 
 
 def test_monitors(problem):
