@@ -100,8 +100,8 @@ def _take(tensor, positions):
     return tensor.index_select(0, positions)
 
 
-class RowBatches:
-    """Batches of rows, shuffled over all eras.
+class _Batches:
+    """Cuts a data set into batches.
 
     Parameters
     ----------
@@ -109,13 +109,13 @@ class RowBatches:
         What to cut.
 
     batch_size : int
-        Rows of a batch.
+        Rows or eras of a batch.
 
     shuffle : bool, default=True
-        Whether to draw rows in random order.
+        Whether to draw them in random order.
 
     min_rows : int, default=1
-        A smaller last batch is left out (batch normalization needs two rows).
+        Smaller batches are left out (batch normalization needs two rows).
 
     generator : torch.Generator or None, default=None
         Source of the order.
@@ -127,6 +127,10 @@ class RowBatches:
         self.shuffle = shuffle
         self.min_rows = min_rows
         self.generator = generator
+
+
+class RowBatches(_Batches):
+    """Batches of rows, shuffled over all eras."""
 
     def __len__(self):
         full, rest = divmod(len(self.dataset), self.batch_size)
@@ -146,33 +150,8 @@ class RowBatches:
             yield self.dataset.gather(positions[i])
 
 
-class EraBatches:
-    """Batches of whole eras: ragged, no padding, views where the store allows it.
-
-    Parameters
-    ----------
-    dataset : EraDataset
-        What to cut.
-
-    batch_size : int
-        Eras of a batch.
-
-    shuffle : bool, default=True
-        Whether to draw eras in random order.
-
-    min_rows : int, default=1
-        Batches with fewer rows are left out.
-
-    generator : torch.Generator or None, default=None
-        Source of the order.
-    """
-
-    def __init__(self, dataset, batch_size, shuffle=True, min_rows=1, generator=None):
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.min_rows = min_rows
-        self.generator = generator
+class EraBatches(_Batches):
+    """Batches of whole eras: ragged, no padding, views where the store allows it."""
 
     def __len__(self):
         return math.ceil(self.dataset.n_eras / self.batch_size)
