@@ -214,13 +214,19 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     def _check_scaled(self, low, high, caller):
         """Raise if features between `low` and `high` do not suit the network."""
 
-    def _target_map(self, Y):
-        """Return offset and scale, so that (Y - offset) / scale suits the output."""
-        known = np.isfinite(Y)
-        n = np.maximum(known.sum(axis=0), 1)  # a target may be unknown in all rows
-        mean = np.where(known, Y, 0).sum(axis=0, dtype=np.float64) / n
-        deviation = np.where(known, Y - mean, 0)
-        return mean, np.sqrt(np.square(deviation).sum(axis=0, dtype=np.float64) / n)
+    def _target_map(self, y, weight):
+        """Return offset and scale of a target: (y - offset) / scale suits the output."""
+        known = np.isfinite(y) if weight is None else np.isfinite(y) & (weight > 0)
+        y, weight = y[known], None if weight is None else weight[known]
+        if not len(y):
+            return 0.0, 1.0  # a target may be unknown in all rows
+        mean = np.average(y, weights=weight)
+        scale = np.sqrt(np.average((y - mean) ** 2, weights=weight))
+        return mean, scale if scale > 0 else 1.0
+
+    def _limit_targets(self, scaled):
+        """Return scaled targets within what the output can reach."""
+        return scaled
 
     # ------------------------------------------------------------------ shared
     def _monitor_name(self):
@@ -239,6 +245,8 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         """Return the module that disturbs the features in training, or None."""
         if self.input_noise is None or self.input_noise == 0:
             return None
+        if isinstance(self.input_noise, type):
+            return self.input_noise().train()
         if isinstance(self.input_noise, Real):
             from sknumerai.modules import GaussianNoise
 

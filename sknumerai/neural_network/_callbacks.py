@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import math
+import warnings
 
 import torch
 from skorch.callbacks import Callback
@@ -49,7 +50,8 @@ class Validation(Callback):
         scores = self.score(net)
         loss = scores[self.monitor] if self.lower_is_better else -scores[self.monitor]
         is_best = loss < self.best_
-        if is_best or self.best_weights_ is None:  # a first score may be NaN
+        if is_best or self.best_weights_ is None:
+            # a first score may be NaN (predictions still constant): any is better
             self.best_ = loss if is_best else math.inf
             self.best_epoch_ = epoch
             self.best_weights_ = _copy_of_weights(net.module_)
@@ -60,9 +62,18 @@ class Validation(Callback):
             raise StopTraining
 
     def restore(self, module):
-        """Put the best weights back."""
-        if self.best_weights_ is not None:
-            module.load_state_dict(self.best_weights_)
+        """Put the best weights back; warn if no epoch could be scored."""
+        if self.best_weights_ is None:
+            return
+        module.load_state_dict(self.best_weights_)
+        if not math.isfinite(self.best_):
+            warnings.warn(
+                f"No epoch had a finite {self.monitor} on the held-out eras, so early "
+                "stopping had nothing to go by. Look at history_, watch another score "
+                "(monitor=), or hold out more eras (n_validation_eras=).",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 class ProgressBar(Callback):

@@ -58,7 +58,7 @@ def resolve_device(device):
     return device
 
 
-def forward_rows(forward, X, *, scale, device):
+def forward_rows(forward, X, *, scale, device, rows=None):
     """Apply a function of tensors to slices of rows.
 
     Parameters
@@ -75,19 +75,29 @@ def forward_rows(forward, X, *, scale, device):
     device : torch.device
         Where `forward` runs.
 
+    rows : ndarray of int or None, default=None
+        Positions of the rows to take; None takes all.
+
     Returns
     -------
-    output : ndarray of shape (n_samples, n_outputs)
+    output : ndarray of shape (n_rows, n_outputs)
         float32.
     """
-    n_rows = max(256, _CHUNK // max(1, X.shape[1]))
-    parts = []
+    n_rows = X.shape[0] if rows is None else len(rows)
+    step = max(256, _CHUNK // max(1, X.shape[1]))
+    output = None
     with torch.inference_mode():
-        for start in range(0, X.shape[0], n_rows):
-            rows = tensor_view(np.ascontiguousarray(X[start : start + n_rows]))
-            output = forward(scale(rows.to(device)))
-            parts.append(output.reshape(len(rows), -1).cpu())
-        return torch.cat(parts).numpy()
+        for start in range(0, n_rows, step):
+            span = slice(start, start + step)
+            part = np.ascontiguousarray(X[span if rows is None else rows[span]])
+            result = forward(scale(tensor_view(part).to(device)))
+            result = result.reshape(len(part), -1)
+            if output is None:
+                # One array for all slices: kept apart, they would split the heap so
+                # that the memory of large slices is not used again.
+                output = np.empty((n_rows, result.shape[1]), dtype=np.float32)
+            output[span] = result.cpu().numpy()
+    return output
 
 
 def weights_of(module):
@@ -96,12 +106,15 @@ def weights_of(module):
 
 
 def restore_module(cls, kwargs, weights):
-    """Build a module again and load its weights.
-
-    The initialisation draws random numbers, so the caller's generator is put back.
-    """
-    with torch.random.fork_rng(devices=[]):
-        module = cls(**kwargs)
+    """Build a module again and load its weights, without drawing random numbers."""
+    if cls.__module__.startswith("sknumerai."):
+        # on no memory at first: all that these modules hold is in their state
+        with torch.device("meta"):
+            module = cls(**kwargs)
+        module.to_empty(device="cpu")
+    else:
+        with torch.random.fork_rng(devices=[]):
+            module = cls(**kwargs)
     module.load_state_dict(
         {k: torch.from_numpy(np.array(v)) for k, v in weights.items()}
     )

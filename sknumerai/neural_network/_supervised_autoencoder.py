@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import inspect
 from numbers import Integral, Real
 
 import numpy as np
@@ -347,13 +348,16 @@ class SupervisedAutoencoderRegressor(
             )
         return cls(**{**SUPERVISED_AUTOENCODER[name], **overrides})
 
-    def transform(self, X):
+    def transform(self, X, groups=None):
         """Compute the code.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features.
+
+        groups : array-like of shape (n_samples,), default=None
+            Ignored: the code of a row depends on that row only.
 
         Returns
         -------
@@ -384,7 +388,7 @@ class SupervisedAutoencoderRegressor(
         if self.pretrain_epochs:
             first = Phase("pretrain", self.pretrain_epochs, "reconstruction_loss")
             phases.insert(0, first)
-        elif self.freeze_encoder and not self.warm_start:
+        elif self.freeze_encoder and not (self.warm_start and hasattr(self, "module_")):
             raise ValueError(
                 "freeze_encoder=True needs an encoder that has learned something: set "
                 "pretrain_epochs, or warm_start=True after a fit without freezing."
@@ -398,6 +402,14 @@ class SupervisedAutoencoderRegressor(
         from sknumerai.losses import SupervisedAutoencoderLoss
 
         loss = self.loss() if isinstance(self.loss, type) else self.loss
+        if not isinstance(loss, str):
+            accepted = inspect.signature(getattr(loss, "forward", loss)).parameters
+            if not {"sample_weight", "groups"} <= set(accepted):
+                raise TypeError(
+                    f"loss must be one of the names, or a loss module whose forward "
+                    "takes (y_pred, y_true, sample_weight=None, groups=None), see "
+                    f"sknumerai.losses. Got {self.loss!r}."
+                )
         return SupervisedAutoencoderLoss(
             loss,
             self.recon_loss,
@@ -443,19 +455,27 @@ class SupervisedAutoencoderRegressor(
     def _inference_forward(self, module):
         return module.forward_targets
 
-    def _target_map(self, Y):
+    def _target_map(self, y, weight):
         if self.output_activation == "identity":
-            return super()._target_map(Y)
-        low = np.fmin.reduce(Y, axis=0)  # like nanmin, silent where all is unknown
-        high = np.fmax.reduce(Y, axis=0)
-        inside = (low >= 0) & (high <= 1)
-        return np.where(inside, 0.0, low), np.where(inside, 1.0, high - low)
+            return super()._target_map(y, weight)
+        known = np.isfinite(y) if weight is None else np.isfinite(y) & (weight > 0)
+        low, high = np.min(y[known], initial=np.inf), np.max(y[known], initial=-np.inf)
+        if low >= high or (low >= 0 and high <= 1):
+            inside = low >= 0 and high <= 1
+            return (0.0, 1.0) if inside or low > high else (low, 1.0)
+        return low, high - low
+
+    def _limit_targets(self, scaled):
+        # held-out targets, and rows of weight 0, may lie outside the bounds of the rest
+        if self.output_activation == "sigmoid":
+            np.clip(scaled, 0, 1, out=scaled)
+        return scaled
 
     def _aggregate(self, outputs, eras):
         if outputs.shape[1] == 1 or self.target_aggregation == "main":
             return outputs[:, 0]
-        # in the units of the network's outputs, which are alike for all targets
-        offset, scale = np.float32(self._y_offset), np.float32(self._y_scale)
+        # targets in units that are alike for all, the main target's in the end
+        offset, scale = np.float32(self._target_offset), np.float32(self._target_scale)
         combined = aggregate_targets(
             (outputs - offset) / scale,
             eras,

@@ -6,6 +6,7 @@ estimators hold none of it: no skorch, no lock.
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import dis
 import functools
 import inspect
 import threading
@@ -59,6 +60,12 @@ class _Net(NeuralNet):
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
         terms, output = self.terms(batch)
+        if not torch.isfinite(terms["loss"]):
+            raise ValueError(
+                f"{type(self.estimator).__name__}.fit: the loss became "
+                f"{terms['loss'].item()} in epoch {len(self.history)}. Lower lr (it is "
+                f"{self.estimator.lr:g}), and look at the scale of features and targets."
+            )
         terms["loss"].backward()
         return {"loss": terms["loss"], "y_pred": output}
 
@@ -132,7 +139,11 @@ def train_module(estimator, module, train, valid, *, seed, score):
     cuda = [device] if device.type == "cuda" else []
     history, best_epoch = [], None
     with _RANDOM_STATE_LOCK, torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        # torch.manual_seed would seed every CUDA device too
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         module = module()
         for phase in estimator._phases():
@@ -147,12 +158,25 @@ def train_module(estimator, module, train, valid, *, seed, score):
             if validation is not None and validation.best_epoch_ is not None:
                 validation.restore(net.module_)
                 best_epoch = len(history) + validation.best_epoch_
-            for row in _completed(net.history):
+            completed = _completed(net.history)
+            _check_training(estimator, completed, interrupted)
+            for row in completed:
                 entry = {"epoch": len(history) + 1, "phase": phase.name}
                 history.append(entry | _plain(row))
             if interrupted:
                 break
     return module.cpu().eval(), history, best_epoch
+
+
+def _check_training(estimator, completed, interrupted):
+    name = f"{type(estimator).__name__}.fit"
+    if not completed and interrupted:
+        raise KeyboardInterrupt(f"{name} was interrupted before an epoch was complete.")
+    if not completed:
+        raise ValueError(
+            f"{name}: no batch could be trained on: batch normalization needs batches "
+            "of 2 rows at the least. Use batch_by='rows' or a larger batch_size."
+        )
 
 
 def _completed(history):
@@ -234,7 +258,7 @@ def evaluate(net, dataset):
     size = estimator.batch_size_
     if estimator.batch_by_ == "rows":
         size = max(size, 2**23 // max(1, dataset.X.shape[1]))
-    sums, total, outputs = {}, 0.0, []
+    sums, total, first, predictions = {}, 0.0, 0, None
     with torch.inference_mode():
         for batch in batches(dataset, size, shuffle=False):
             terms, output = net.terms(batch)
@@ -248,8 +272,11 @@ def evaluate(net, dataset):
                 sums[name] = sums.get(name, 0.0) + weight * float(value)
             targets = estimator._targets_of(output, net.phase)
             if targets is not None:
-                outputs.append(targets.cpu())
-    predictions = torch.cat(outputs).numpy() if outputs else None
+                if predictions is None:
+                    shape = len(dataset), targets.shape[1]
+                    predictions = np.empty(shape, dtype=np.float32)
+                predictions[first : first + len(targets)] = targets.cpu().numpy()
+                first += len(targets)
     return {name: value / total for name, value in sums.items()}, predictions
 
 
@@ -261,7 +288,7 @@ def _run(net, train):
             f"{type(net.estimator).__name__}.fit was interrupted after "
             f"{len(_completed(net.history))} epochs; the best weights so far are kept.",
             InterruptedFitWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return net.interrupted
 
@@ -271,7 +298,10 @@ def _from_callback(error):
     traceback = error.__traceback__
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
-    return traceback.tb_frame.f_code.co_name in ("on_epoch_end", "on_batch_end")
+    code = traceback.tb_frame.f_code
+    # a signal arrives at any instruction, a callback stops by `raise`
+    raised = code.co_code[traceback.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    return raised and code.co_name in ("on_epoch_end", "on_batch_end")
 
 
 def call_loss(criterion, y_pred, y_true, sample_weight=None, groups=None):

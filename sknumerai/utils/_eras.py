@@ -169,15 +169,19 @@ def _era_number(label):
     if isinstance(label, bool | np.bool_):
         return None
     if isinstance(label, Integral):
-        return int(label)
+        return _in_range(int(label))
     if isinstance(label, Real):
         return int(label) if float(label).is_integer() else None
     if isinstance(label, str):
         if match := _LABEL.fullmatch(label):
-            return int(match[1])
+            return _in_range(int(match[1]))
         if _LIVE_LABEL.fullmatch(label):
             return LIVE_ERA
     return None
+
+
+def _in_range(number):
+    return number if -LIVE_ERA < number < LIVE_ERA else None
 
 
 def check_eras(
@@ -306,8 +310,9 @@ def _check_same_rows(named, caller):
     """Pandas inputs whose indexes differ are not the same rows.
 
     A default RangeIndex says nothing about rows, so such an object is matched by
-    position, as arrays are.
+    position, as arrays are; unless the other holds the same numbers in another order.
     """
+    _check_not_shuffled(named, caller)
     first = None
     for name, obj in named:
         index = _index_of(obj)
@@ -325,6 +330,24 @@ def _check_same_rows(named, caller):
                 f"({len(index)} rows) differ; {n_same} labels are in both. Align them "
                 f"first, e.g. {name} = {name}.loc[{first_name}.index], or pass arrays "
                 "to match rows by position."
+            )
+
+
+def _check_not_shuffled(named, caller):
+    indexes = [(name, _index_of(obj)) for name, obj in named]
+    positional = [name for name, i in indexes if i is not None and _is_positional(i)]
+    if not positional:
+        return
+    for name, index in indexes:
+        if index is None or _is_positional(index) or index.dtype.kind != "i":
+            continue
+        labels = index.to_numpy()
+        in_order = np.arange(len(labels))
+        if (labels != in_order).any() and (np.sort(labels) == in_order).all():
+            raise ValueError(
+                f"{caller}: the indexes of {positional[0]} and {name} differ: {name} "
+                f"holds the rows in another order. Align them first, e.g. {name} = "
+                f"{name}.sort_index(), or pass arrays to match rows by position."
             )
 
 

@@ -11,9 +11,17 @@ import pytest
 import torch
 from torch import nn
 
-from sknumerai.exceptions import MissingErasError, OneEraWarning
-from sknumerai.neural_network import MLPRegressor, NeuralNetRegressor
-from sknumerai.neural_network._fitting import _cut_validation
+from sknumerai.exceptions import (
+    MissingErasError,
+    OneEraWarning,
+    UnknownHorizonError,
+)
+from sknumerai.neural_network import (
+    MLPRegressor,
+    NeuralNetRegressor,
+    SupervisedAutoencoderRegressor,
+)
+from sknumerai.neural_network._held_out import count_eras
 from sknumerai.neural_network._inference import tensor_view
 from sknumerai.neural_network._training import make_dataset
 from sknumerai.utils import check_eras
@@ -116,6 +124,151 @@ def test_calibration_does_not_turn_the_ranking_around(problem):
     assert np.corrcoef(model.fit(X, y).predict(X), y)[0, 1] < -0.99
 
 
+def test_rows_of_weight_zero_change_nothing(problem):
+    X, y, _, _ = problem
+    weight = (np.arange(len(X)) % 2).astype(float)
+    wild = y.where(weight > 0, 1e6)
+    params = {"max_epochs": 5, "batch_size": len(X), "n_validation_eras": 0}
+    for model in (
+        small(**params),
+        small(loss="corr", max_epochs=5, n_validation_eras=0),
+        SupervisedAutoencoderRegressor(
+            (4, 4, 8), dropouts=0.0, noise_std=0.0, batch_norm=False, **params
+        ).set_params(random_state=0),
+    ):
+        first = model.fit(X, y, sample_weight=weight).predict(X)
+        second = model.fit(X, wild, sample_weight=weight).predict(X)
+        np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+def test_full_batch_weights_are_repetitions(problem):
+    X, y, _, _ = problem
+    X, y = X.to_numpy(), y.to_numpy()
+    weight = np.random.default_rng(0).integers(0, 4, len(X))
+    rows = np.repeat(np.arange(len(X)), weight)
+    params = {"max_epochs": 5, "batch_size": 10**6, "n_validation_eras": 0}
+    weighted = small(**params).fit(X, y, sample_weight=weight).predict(X)
+    repeated = small(**params).fit(X[rows], y[rows]).predict(X)
+    np.testing.assert_allclose(weighted, repeated, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["mse", "corr"])
+def test_held_out_targets_do_not_reach_the_weights(problem, loss):
+    X, y, _, _ = problem
+    late = X.index.get_level_values("era") > "0027"
+    for model in (
+        small(loss=loss, patience=None),
+        SupervisedAutoencoderRegressor(
+            (4, 4, 8), loss=loss, max_epochs=2, patience=None, random_state=0
+        ).set_params(dropouts=0.0),
+    ):
+        first = model.fit(X, y).history_
+        second = model.fit(X, y.where(~late, 50 * (1 - y))).history_
+        for one, two in zip(first, second):
+            assert one["train_loss"] == two["train_loss"]
+
+
+def test_predicting_does_not_gather_memory(tmp_path):
+    """Small results kept between large slices once cost three times the matrix."""
+    code = (
+        "import numpy as np\n"
+        "from sknumerai.neural_network import MLPRegressor\n"
+        "shape = (150_000, 1500)\n"
+        "X = np.memmap('X.bin', dtype=np.int8, mode='w+', shape=shape)\n"
+        "y = np.random.default_rng(0).random(len(X), dtype=np.float32)\n"
+        "def anonymous():\n"
+        "    status = open('/proc/self/status').read()\n"
+        "    return int(status.split('RssAnon:')[1].split()[0]) / 1e3\n"
+        "model = MLPRegressor((8,), max_epochs=1, batch_size=4096)\n"
+        "model.fit(X[:20000], y[:20000])\n"
+        "before = anonymous()\n"
+        "model.predict(X)\n"
+        "after_predict = anonymous()\n"
+        "MLPRegressor((8,), max_epochs=1, loss='corr', batch_size=4).fit(\n"
+        "    X, y, groups=np.repeat(np.arange(150), 1000))\n"
+        "print(after_predict - before, anonymous() - before)\n"
+    )
+    if not sys.platform.startswith("linux"):
+        pytest.skip("reads /proc/self/status")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    predicting, fitting = map(float, done.stdout.split())
+    assert predicting < 150 and fitting < 200  # of a matrix of 225 MB
+
+
+def test_failed_fit_leaves_the_model_as_it_was(problem):
+    X, y, _, _ = problem
+    model = small(warm_start=True, optimizer=FailingAdam)
+    FailingAdam.steps = 0
+    model.fit(X, y)
+    before, state = model.predict(X), model.module_.state_dict()
+    state = {name: tensor.clone() for name, tensor in state.items()}
+    FailingAdam.steps = 10**6
+    for warm in (True, False):
+        with pytest.raises(RuntimeError, match="out of luck"):
+            model.set_params(warm_start=warm).fit(X, 1000 * y)
+        assert not model.module_.training
+        np.testing.assert_array_equal(model.predict(X), before)
+
+
+class FailingAdam(torch.optim.Adam):
+    """Fails once a million steps are counted."""
+
+    steps = 0
+
+    def step(self, closure=None):
+        FailingAdam.steps += 1
+        if FailingAdam.steps > 10**6 + 2:
+            raise RuntimeError("out of luck")
+        return super().step(closure)
+
+
+def test_diverging_training_says_so(problem):
+    X, y, _, _ = problem
+    for n_valid in (0, 3):
+        with pytest.raises(ValueError, match=r"the loss became (nan|inf) in epoch"):
+            small(lr=1e30, n_validation_eras=n_valid).fit(X, y)
+
+
+def test_held_out_eras_that_cannot_be_scored(problem):
+    X, y, _, _ = problem
+    eras = X.index.get_level_values("era")
+    last_is_constant = y.where(eras != "0030", 0.5)
+    model = small().fit(X, last_is_constant)
+    assert np.isfinite([row["valid_corr"] for row in model.history_]).all()
+    with pytest.raises(ValueError, match="needs 1 held-out eras whose targets differ"):
+        small().fit(X, y.where(eras < "0028", 0.5))
+    with pytest.raises(ValueError, match="needs 2 held-out eras"):
+        small(monitor="sharpe", n_validation_eras=1).fit(X, y)
+    with pytest.warns(UserWarning, match="No epoch had a finite valid_score"):
+        small(monitor=lambda y_true, y_pred, groups: np.nan).fit(X, y)
+
+
+def test_weights_and_auxiliary_targets_of_other_rows(problem):
+    X, y, aux, _ = problem
+    weight = pd.Series(np.arange(len(X)), index=X.index)
+    with pytest.raises(ValueError, match="differ"):
+        small().fit(X, y, sample_weight=weight.iloc[::-1])
+    with pytest.raises(ValueError, match="zero"):
+        small().fit(X, y, sample_weight=0 * weight)
+    expected = small().fit(X, y, aux_targets=aux).predict(X)
+    by_id = aux.droplevel("era").sample(frac=1, random_state=0)
+    np.testing.assert_array_equal(
+        small().fit(X, y, aux_targets=by_id).predict(X), expected
+    )
+    shuffled = aux.sample(frac=1, random_state=0)
+    eras = X.index.get_level_values("era")
+    by_index_of_y = small().fit(X.to_numpy(), y, groups=eras, aux_targets=shuffled)
+    np.testing.assert_array_equal(by_index_of_y.predict(X.to_numpy()), expected)
+    with pytest.raises(ValueError, match="index of aux_targets has duplicates"):
+        small().fit(X, y, aux_targets=pd.concat([aux, aux]))
+
+
 def test_sample_weight_zero_is_a_row_left_out_of_the_loss(problem):
     X, y, _, _ = problem
     half = np.arange(len(X)) % 2 == 0
@@ -179,45 +332,31 @@ def test_codes_are_scaled_and_floats_are_not(problem):
     )
 
 
-def numbers_of(dataset, eras):
-    return eras.numbers[: dataset.n_eras].tolist()
-
-
 @pytest.mark.parametrize("every", [1, 4])
 def test_embargo_counts_era_numbers(every):
     numbers = np.arange(1, 200, every)
-    eras = check_eras(numbers)
-    data = make_dataset(
-        np.zeros((len(numbers), 1)), np.zeros((len(numbers), 1)), None, eras
-    )
     model = MLPRegressor(n_validation_eras=5, embargo=8)
-    train, valid = _cut_validation(model, data, eras, True, [], "fit")
-    assert valid.n_eras == 5
-    gap = numbers[-5] - numbers_of(train, eras)[-1]
+    n_train, n_valid = count_eras(model, check_eras(numbers), True, [], "fit")
+    assert n_valid == 5
+    gap = numbers[-5] - numbers[n_train - 1]
     assert 8 < gap <= 8 + every
 
 
-def test_automatic_embargo_and_validation(problem):
-    eras = check_eras(np.arange(1, 41))
-    data = make_dataset(np.zeros((40, 1)), np.zeros((40, 1)), None, eras)
-
-    def cut(names, n=40):
-        return _cut_validation(MLPRegressor(), data, eras, True, names, "fit")
-
-    train, valid = cut(["target_x_20", "target_y_60"])  # the longest horizon
-    assert valid.n_eras == 4 and numbers_of(train, eras)[-1] == 20
-    assert numbers_of(cut(["target_x_20"])[0], eras)[-1] == 28
-    assert numbers_of(cut(["no horizon"])[0], eras)[-1] == 28
-    # 24 eras less 16: more than half would be lost, so nothing is held out
-    few = check_eras(np.arange(1, 25))
-    data = make_dataset(np.zeros((24, 1)), np.zeros((24, 1)), None, few)
-    args = (True, ["target_x_60"], "fit")
-    assert _cut_validation(MLPRegressor(), data, few, *args)[1] is None
-    for n_eras, n_valid in [(19, 0), (20, 2), (30, 3)]:
+def test_automatic_embargo_and_validation():
+    def count(names, n_eras=40, **params):
         eras = check_eras(np.arange(1, n_eras + 1))
-        data = make_dataset(np.zeros((n_eras, 1)), np.zeros((n_eras, 1)), None, eras)
-        valid = _cut_validation(MLPRegressor(embargo=0), data, eras, *args)[1]
-        assert (0 if valid is None else valid.n_eras) == n_valid
+        return count_eras(MLPRegressor(**params), eras, True, names, "fit")
+
+    assert count(["target_x_20", "target_y_60"]) == (20, 4)  # the longest horizon
+    assert count(["target_x_20"]) == (28, 4)
+    assert count(["no horizon"]) == (28, 4)
+    with pytest.raises(UnknownHorizonError, match="embargo=8"):
+        count(["target_x_90"])
+    # 24 eras less 16: more than half would be lost, so nothing is held out
+    assert count(["target_x_60"], n_eras=24) == (24, 0)
+    assert count([], n_eras=19, embargo=0) == (19, 0)
+    assert count([], n_eras=20, embargo=0) == (18, 2)
+    assert count([], n_eras=30, embargo=0) == (27, 3)
 
 
 def test_embargo_is_that_of_the_longest_auxiliary_target(problem):

@@ -39,6 +39,8 @@ def test_parameters_of_the_module():
     assert copy.module_params == {"width": 32, "dropout": 0.1}
     assert model.module_params == {"width": 8}
     assert model.get_params()["module__width"] == 8
+    copy.set_params(module__width=3)
+    assert copy.module_params == {"width": 3, "dropout": 0.1}
     assert "module__width" not in model.get_params(deep=False)
 
 

@@ -116,6 +116,26 @@ def test_aggregation_of_the_targets(problem):
         predict("mean", [1, 1])
 
 
+def test_heads_without_a_scale_are_averaged_in_the_units_of_the_targets(problem):
+    X, y, aux, _ = problem
+    model = small(loss="corr", max_epochs=5).fit(X, y, aux_targets=aux)
+    mean = model.predict_targets(X).mean(axis=1)
+    np.testing.assert_allclose(model.predict(X), mean, rtol=1e-4)
+    assert model.predict(X).mean() == pytest.approx(float(y.mean()), abs=0.02)
+
+
+def test_probabilities_are_scored_not_logits(problem):
+    X, y, _, _ = problem
+    seen = []
+
+    def monitor(y_true, y_pred, groups):
+        seen.append((y_pred.min(), y_pred.max()))
+        return 0.0
+
+    small(loss="bce", monitor=monitor, lr=0.05).fit(X, y)
+    assert all(0 < low < high < 1 for low, high in seen)
+
+
 def test_targets_outside_zero_and_one(problem):
     X, y, _, _ = problem
     inside = small().fit(X, y)
@@ -123,7 +143,8 @@ def test_targets_outside_zero_and_one(problem):
     np.testing.assert_allclose(
         outside.predict(X), 100 * inside.predict(X) - 20, rtol=1e-3, atol=1e-2
     )
-    unbounded = small(output_activation="identity").fit(X, 100 * y - 20)
+    unbounded = small(output_activation="identity", n_validation_eras=0)
+    unbounded.fit(X, 100 * y - 20)
     assert unbounded._y_scale[0] == pytest.approx(100 * y.std(ddof=0), rel=1e-4)
 
 

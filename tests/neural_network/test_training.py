@@ -1,5 +1,6 @@
 """Training: against a hand-written loop, reproducible, stopped at the right epoch."""
 
+import signal
 import threading
 import warnings
 
@@ -159,6 +160,7 @@ class InterruptingAdam(torch.optim.Adam):
 
 def test_ctrl_c_in_a_first_phase_ends_all_phases(problem):
     X, y, _, _ = problem
+    InterruptingAdam.steps = 0
     model = SupervisedAutoencoderRegressor(
         (4, 4, 8),
         dropouts=0.0,
@@ -291,6 +293,44 @@ def test_warm_start_goes_on(problem):
         model.fit(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="feature names should match"):
         model.fit(X.iloc[:, :3], y)
+    with pytest.raises(ValueError, match=r"the features now have None"):
+        model.fit(X.astype(np.float32), y)
+    with pytest.raises(ValueError, match=r"but \['hidden_features'\] changed"):
+        model.set_params(hidden_features=(16,)).fit(X, y)
+
+
+def test_warm_start_of_a_scale_free_loss_keeps_the_scale_of_training(problem):
+    X, y, _, _ = problem
+    model = MLPRegressor(
+        (8,), loss="spearman", max_epochs=2, warm_start=True, random_state=0
+    )
+    scales = [float(model.fit(X, y)._target_scale[0]) for _ in range(3)]
+    assert scales[0] == scales[1] == scales[2]
+
+
+def test_ctrl_c_inside_a_callback_is_the_users(problem):
+    from skorch.callbacks import Callback
+
+    class Slow(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+
+    X, y, _, _ = problem
+    model = MLPRegressor((8,), max_epochs=9, callbacks=[Slow()], random_state=0)
+    with pytest.warns(InterruptedFitWarning):
+        model.fit(X, y)
+    assert model.n_iter_ == 1
+
+
+def test_ctrl_c_before_an_epoch_leaves_nothing_fitted(problem):
+    X, y, _, _ = problem
+    InterruptingAdam.steps = 19
+    model = MLPRegressor(
+        (8,), optimizer=InterruptingAdam, batch_size=100, random_state=0
+    )
+    with pytest.raises(KeyboardInterrupt, match="before an epoch was complete"):
+        model.fit(X, y)
+    assert not hasattr(model, "module_")
 
 
 def test_history_holds_plain_numbers(problem):

@@ -150,3 +150,20 @@ def test_eras_pickle():
 
 def test_no_rows():
     assert check_eras([]).n_eras == 0
+
+
+def test_the_same_numbers_in_another_order_are_other_rows():
+    X = pd.DataFrame({"f": range(4)})
+    y = pd.Series(range(4))
+    check_eras(None, X, y)
+    check_eras(None, X, y.set_axis(list("abcd")))
+    with pytest.raises(ValueError, match="y holds the rows in another order"):
+        check_eras(None, X, y.iloc[[2, 0, 1, 3]])
+    with pytest.raises(ValueError, match="X holds the rows in another order"):
+        check_eras(None, X.iloc[[2, 0, 1, 3]], y)
+
+
+@pytest.mark.parametrize("label", ["9" * 30, 2**64 - 1])
+def test_numbers_that_are_too_large_are_no_eras(label):
+    with pytest.raises(ValueError, match="are not eras"):
+        check_eras([label])

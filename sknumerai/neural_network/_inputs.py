@@ -1,0 +1,159 @@
+"""Checks of what is passed to ``fit``.
+
+Imported inside ``fit`` alone: not part of inference.
+"""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+)
+
+from sknumerai.utils import ERA_LEVEL, check_eras
+
+
+def check_targets(y, matrix, caller):
+    Y = check_array(
+        y,
+        dtype="numeric",
+        ensure_2d=False,
+        ensure_all_finite="allow-nan",
+        input_name="y",
+    )
+    check_consistent_length(matrix, Y)
+    y_ndim = Y.ndim
+    keep = Y.dtype in (np.float32, np.float64)  # 41 targets in float64 would be 1 GB
+    Y = Y.reshape(len(Y), -1).astype(Y.dtype if keep else np.float64, copy=False)
+    n_missing = int(np.isnan(Y[:, 0]).sum())
+    if n_missing == len(Y):
+        raise ValueError(f"{caller}: Input y contains NaN only: no target is known.")
+    if n_missing:
+        where = " in its first column, the main target" if y_ndim == 2 else ""
+        raise ValueError(
+            f"{caller}: Input y contains NaN{where} ({n_missing} of {len(Y)} rows). "
+            "Unresolved rows cannot be learned from: drop them, e.g. "
+            "X = X[y.notna()]; y = y[y.notna()]."
+        )
+    return Y, y_ndim
+
+
+def check_aux_targets(aux, X, y, y_ndim, caller):
+    """Return the auxiliary targets of the rows of X, or None."""
+    if aux is None:
+        return None
+    if y_ndim == 2:
+        raise ValueError(
+            f"{caller}: aux_targets goes with a one-dimensional y. Put all targets into "
+            "the columns of y, the main one first, or pass y[:, 0] and the others."
+        )
+    index = getattr(X, "index", None)
+    if not isinstance(index, pd.Index):
+        index = getattr(y, "index", None)
+    if isinstance(aux, pd.Series | pd.DataFrame) and isinstance(index, pd.Index):
+        aux = _align(aux, index, caller)
+    aux = check_array(
+        aux,
+        dtype=[np.float32, np.float64],
+        ensure_2d=False,
+        ensure_all_finite="allow-nan",
+        input_name="aux_targets",
+    )
+    n_samples = len(y)
+    if len(aux) != n_samples:
+        raise ValueError(
+            f"{caller}: aux_targets has {len(aux)} rows, X has {n_samples}."
+        )
+    return aux.reshape(n_samples, -1)
+
+
+def _align(aux, index, caller):
+    if index.nlevels == 2 and aux.index.nlevels == 1 and ERA_LEVEL in index.names:
+        index = index.droplevel(ERA_LEVEL)
+    if aux.index.equals(index):
+        return aux
+    if not aux.index.is_unique:
+        raise ValueError(
+            f"{caller}: the index of aux_targets has duplicates, so its rows cannot be "
+            "looked up. Drop them, or pass an array to match by position."
+        )
+    where = aux.index.get_indexer(index)
+    if (where < 0).any():
+        raise ValueError(
+            f"{caller}: {int((where < 0).sum())} of {len(index)} rows of X are not in "
+            "the index of aux_targets. Pass the auxiliary targets of all rows (NaN "
+            "where unknown), or an array to match by position."
+        )
+    return aux.iloc[where]
+
+
+def check_weight(sample_weight, X, matrix, caller):
+    """Return the weights as float32, or None."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, pd.Series):
+        # the same rule as for y: two indexes that differ are not the same rows
+        names = ("X", "sample_weight")
+        check_eras(None, X, sample_weight, caller=caller, names=names)
+    weight = _check_sample_weight(
+        sample_weight, matrix, dtype=np.float32, ensure_non_negative=True
+    )
+    if not weight.any():
+        raise ValueError(
+            f"{caller}: all sample_weight are zero, so there is nothing to learn from."
+        )
+    return weight
+
+
+def check_feature_range(est, matrix, caller):
+    """Return the range to scale from, or None; look at the values once."""
+    given = est.feature_range
+    if isinstance(given, str):
+        given = (0, 4) if matrix.dtype.kind in "iu" else None
+    least, most = float(matrix.min()), float(matrix.max())
+    if given is None:
+        est._check_scaled(least, most, caller)
+        return None
+    if len(given) != 2 or not given[0] < given[1]:
+        raise ValueError(
+            f"{caller}: feature_range must be (low, high) with low < high, 'auto' or "
+            f"None. Got {est.feature_range!r}."
+        )
+    low, high = (float(value) for value in given)
+    if least < low or most > high:
+        message = (
+            f"{caller}: X holds values from {least:g} to {most:g}, outside "
+            f"feature_range=({low:g}, {high:g}). Pass feature_range=({least:g}, "
+            f"{most:g}) to map these to the network's range, or None to leave features "
+            "as they are."
+        )
+        # 8-bit codes are Numerai's, so that a value outside is an error in the data
+        if not isinstance(est.feature_range, str) or matrix.dtype.itemsize == 1:
+            raise ValueError(message)
+        warnings.warn(message, UserWarning, stacklevel=5)
+    to_low, to_high = est._scaled_to
+    slope = (to_high - to_low) / (high - low)
+    scaled = ((value - low) * slope + to_low for value in (least, most))
+    est._check_scaled(*scaled, caller)
+    return low, high
+
+
+def check_device(device):
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={device!r} was asked for but torch finds no CUDA device. Use "
+            "device='cpu', or install torch with CUDA."
+        )
+
+
+def target_names(y):
+    if isinstance(y, pd.DataFrame):
+        return [str(name) for name in y.columns]
+    name = getattr(y, "name", None)
+    return [] if name is None or y is None else [str(name)]
