@@ -136,8 +136,9 @@ def make_numerai(
             Expectation of the main target given features and era: no prediction is
             better.
         stable_oracle : Series of shape (n_samples,)
-            The same with all drifting premia at their mean of zero: what a model can
-            at best learn from other eras.
+            The same with all drifting premia at their mean of zero. It knows the
+            long-run premia exactly; only a model that follows how premia move from era
+            to era can be better, by a little.
 
     (data, target) : tuple if `return_X_y` is True
         Features and target as above.

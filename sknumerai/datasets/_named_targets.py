@@ -60,8 +60,14 @@ def _read(rows, names, out):
     source = open_source(rows.file.path)
     try:
         for start, first, arrays in source.blocks(names):
-            for values, array in zip(out[first:], arrays):
-                values[start : start + len(array)] = to_numpy(array, np.float32)
+            for name, values, array in zip(names[first:], out[first:], arrays):
+                part = to_numpy(array, np.float32)
+                if np.isinf(part).any():
+                    raise ValueError(
+                        f"{rows.file.path.name}: the column {name!r} holds infinite "
+                        "values. Targets are numbers, or missing where not resolved."
+                    )
+                values[start : start + len(part)] = part
     finally:
         source.close()
 

@@ -184,9 +184,13 @@ class Tournament:
         for k, (family, h) in enumerate(self.targets):
             latent[k] = self._mix(k, signals[h], own) + noise[family, h][order]
         gain = HORIZON_GAIN[main[1]] * self.signal.signal
+        # the context is in the features of the era, so it is known without the premia
+        seen = np.float32(context) * (
+            self.signal.context_weights.astype(np.float32) @ phi
+        )
         oracle, stable_oracle = (
             expected_target(self._mix(0, x, own))
-            for x in (signals[main[1]], gain * stable)
+            for x in (signals[main[1]], np.float32(gain) * (stable + seen))
         )
         ranks = self._predict(stable, phi, projected[len(linear) :])
         return EraData(

@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import contextlib
 import errno
 import json
 import shutil
@@ -22,6 +23,7 @@ from sknumerai.datasets._random import check_entropy
 from sknumerai.datasets._targets import ALIASES, TARGET_NAMES, resolve_target
 from sknumerai.datasets._tournament import Tournament
 
+_LOCK_FILE = ".write_numerai.lock"
 _SETTINGS = ".write_numerai.json"
 _CALLER = "write_numerai"
 
@@ -191,13 +193,49 @@ def write_numerai(
         "alias": alias,
     }
     path.mkdir(parents=True, exist_ok=True)
-    entropy = _claim_folder(path, settings, random_state, overwrite)
+    with _alone(path):
+        entropy = _claim_folder(path, settings, random_state, overwrite)
+        _write_files(
+            path,
+            names,
+            settings,
+            entropy,
+            oracle=oracle,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+    return path
+
+
+@contextlib.contextmanager
+def _alone(path):
+    """Keep other processes out of the folder: both would write the same files."""
+    try:
+        import fcntl
+    except ImportError:  # Windows refuses to open a temporary file twice by itself
+        yield
+        return
+    with open(path / _LOCK_FILE, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(
+                f"{_CALLER}: another process is writing a tournament to {path}. Wait "
+                "for it to finish, or choose another folder."
+            ) from None
+        yield
+
+
+def _write_files(path, names, settings, entropy, *, oracle, n_jobs, verbose):
+    n_features, alias = settings["n_features"], settings["alias"]
+    n_train_eras = settings["n_train_eras"]
+    last = n_train_eras + settings["n_validation_eras"]
     tournament = Tournament(
         n_features,
-        n_samples_per_era,
+        settings["n_samples_per_era"],
         [resolve_target(name, alias) for name in ["target", *names]],
-        signal,
-        missing,
+        settings["signal"],
+        settings["missing"],
         entropy,
     )
     plan = Plan(tournament, names, alias, n_train_eras, last, oracle)
@@ -216,7 +254,6 @@ def write_numerai(
         for split, files in todo.items():
             bar.set_description(split)
             _write_split(path, plan, split, files, n_jobs, bar)
-    return path
 
 
 def _claim_folder(path, settings, random_state, overwrite):

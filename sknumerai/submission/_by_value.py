@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import contextlib
+import errno
 import io
 import re
 import threading
@@ -69,6 +70,12 @@ def dump_by_value(obj, file, modules):
         except RecursionError:
             raise
         except Exception as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise OSError(
+                    error.errno,
+                    "There is no room on the disk to write the model. Free some space "
+                    "and export again; nothing was written",
+                ) from error
             where, part = _culprit(obj)
             raise SubmissionError(
                 f"The model cannot be pickled because of {where or 'the model'} (an "

@@ -245,7 +245,10 @@ def _check_features(model, features):
 def _feature_names(model):
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
-        return list(names)
+        names = list(names)
+        # older LightGBM makes up names where it was fitted on an array
+        made_up = names == [f"Column_{i}" for i in range(len(names))]
+        return None if made_up else names
     # Pipeline asks its first step only, which may be "passthrough"
     for _, step in getattr(model, "steps", ()):
         names = getattr(step, "feature_names_in_", None)

@@ -61,6 +61,18 @@ def test_on_the_rows_of_the_data(folder, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.filterwarnings("ignore:.*order")
+def test_files_in_another_order_stay_with_their_ids(folder):
+    path = folder / "train_benchmark_models.parquet"
+    expected = pd.read_parquet(path)
+    expected.sample(frac=1, random_state=0).to_parquet(path)
+    benchmark = load_benchmark_models(folder).droplevel("era")
+    pd.testing.assert_frame_equal(
+        benchmark.loc[expected.index.to_list()].reset_index(drop=True),
+        expected[NAMES].reset_index(drop=True),
+    )
+
+
 def test_bad_input(folder):
     with pytest.raises(FileNotFoundError, match="split='live_benchmark_models'"):
         load_benchmark_models(folder, "live")

@@ -412,3 +412,13 @@ def test_file_size_limit_in_a_process_of_its_own(tmp_path):
     assert "needs 312.0 kB" in done.stdout
     assert "cannot take the ids" in done.stdout
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_infinite_targets(tmp_path):
+    frame = make_frame()
+    name = next(c for c in frame.columns if c.startswith("target_"))
+    frame[name] = frame[name].astype(np.float32)
+    frame.iloc[3, frame.columns.get_loc(name)] = np.inf
+    write(tmp_path, frame)
+    with pytest.raises(ValueError, match=f"column '{name}' holds infinite values"):
+        load_numerai(tmp_path, targets=name, verbose=0)

@@ -170,6 +170,19 @@ def test_a_second_call_writes_nothing(tmp_path):
     assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == before
 
 
+def test_two_processes_do_not_write_one_folder(tmp_path):
+    """Both wrote the same temporary files, and one of them was renamed half."""
+    fcntl = pytest.importorskip("fcntl")
+    settings = {"n_train_eras": 3, "n_validation_eras": 15, "n_samples_per_era": 10}
+    with open(tmp_path / ".write_numerai.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match="another process is writing a tournament"):
+            write_numerai(tmp_path, **settings, n_features=5, verbose=0)
+        assert not (tmp_path / "train.parquet").exists()
+    write_numerai(tmp_path, **settings, n_features=5, verbose=0)
+    assert (tmp_path / "train.parquet").exists()
+
+
 def test_resumes_after_an_interruption(tmp_path, folder, monkeypatch):
     draw = Tournament.era
 

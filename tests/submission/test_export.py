@@ -360,3 +360,18 @@ def test_file_has_the_rights_of_any_new_file(data, tmp_path):
     path = export_model(Ridge().fit(*data), tmp_path / "p.pkl", verify=False)
     (tmp_path / "other").touch()
     assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_names_that_lightgbm_made_up_are_no_features(data, tmp_path):
+    """LightGBM before 4.6 calls the columns of an array Column_0, Column_1, ..."""
+    X, y = data
+    model = MODELS["lightgbm"]().fit(X.to_numpy(), y)
+    with pytest.raises(ValueError, match="features="):
+        export_model(model, tmp_path / "predict.pkl", verify=False)
+    path = export_model(
+        model, tmp_path / "predict.pkl", features=list(X.columns), verify=False
+    )
+    live = make_live()
+    expected = model.predict(live[list(X.columns)].to_numpy())
+    ranks = pd.read_pickle(path)(live)["prediction"]
+    assert np.corrcoef(ranks, pd.Series(expected).rank())[0, 1] > 0.999
