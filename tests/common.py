@@ -19,7 +19,6 @@ MINIBATCH = (
 )
 WEIGHTS = {
     "check_sample_weight_equivalence_on_dense_data": MINIBATCH,
-    "check_sample_weight_equivalence_on_sparse_data": MINIBATCH,
 }
 EXPECTED_FAILED_CHECKS = {
     "MLPRegressor": WEIGHTS,

@@ -278,7 +278,7 @@ def test_progress_bar_is_shown_on_request_only(problem, capsys):
     assert capsys.readouterr().err == ""
     MLPRegressor((8,), max_epochs=2, random_state=0, verbose=1).fit(X, y)
     err = capsys.readouterr().err
-    assert "MLPRegressor: 100%" in err and "valid_corr=" in err
+    assert "MLPRegressor: 100%" in err and "train_loss=" in err
 
 
 def test_warm_start_goes_on(problem):
