@@ -29,7 +29,7 @@ class MLP(nn.Module):
 
     activation : str or type, default='relu'
         One of 'elu', 'gelu', 'identity', 'leaky_relu', 'mish', 'relu', 'selu',
-        'sigmoid', 'silu', 'tanh', or a subclass of ``torch.nn.Module`` that is built
+        'sigmoid', 'silu' or 'swish', 'tanh', or a subclass of ``torch.nn.Module`` that is built
         without arguments.
 
     batch_norm : bool or 'warm_up', default=False

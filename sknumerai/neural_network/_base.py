@@ -62,6 +62,7 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         "embargo": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "monitor": [StrOptions({"auto", "loss", "corr", "sharpe"}), callable],
         "patience": [Interval(Integral, 1, None, closed="left"), None],
+        "min_delta": [Interval(Real, 0, None, closed="left")],
         "feature_range": [StrOptions({"auto"}), tuple, list, None],
         "input_noise": [Interval(Real, 0, None, closed="left"), callable, None],
         "warm_start": ["boolean"],
@@ -92,6 +93,7 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         embargo="auto",
         monitor="auto",
         patience=10,
+        min_delta=0.0,
         feature_range="auto",
         input_noise=None,
         warm_start=False,
@@ -111,6 +113,7 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         self.embargo = embargo
         self.monitor = monitor
         self.patience = patience
+        self.min_delta = min_delta
         self.feature_range = feature_range
         self.input_noise = input_noise
         self.warm_start = warm_start

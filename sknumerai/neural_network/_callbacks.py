@@ -30,13 +30,17 @@ class Validation(Callback):
 
     patience : int or None
         Epochs without a new best before training stops; None to never stop.
+
+    min_delta : float
+        What a new best must be better by.
     """
 
-    def __init__(self, score, *, monitor, lower_is_better, patience):
+    def __init__(self, score, *, monitor, lower_is_better, patience, min_delta):
         self.score = score
         self.monitor = monitor
         self.lower_is_better = lower_is_better
         self.patience = patience
+        self.min_delta = min_delta
 
     def on_train_begin(self, net, **kwargs):
         """Forget earlier trainings."""
@@ -49,7 +53,7 @@ class Validation(Callback):
         epoch = len(net.history)
         scores = self.score(net)
         loss = scores[self.monitor] if self.lower_is_better else -scores[self.monitor]
-        is_best = loss < self.best_
+        is_best = loss < self.best_ - self.min_delta
         if is_best or self.best_weights_ is None:
             # a first score may be NaN (predictions still constant): any is better
             self.best_ = loss if is_best else math.inf

@@ -75,6 +75,9 @@ class NeuralNetRegressor(BaseNeuralNetRegressor):
         Epochs without a new best before training stops. None never stops. The best
         weights are kept in any case.
 
+    min_delta : float, default=0.0
+        What a new best must be better by, in units of what `monitor` watches.
+
     feature_range : (low, high), 'auto' or None, default='auto'
         Values that are mapped to [-1, 1], or None to leave features as they are. 'auto' is
         (0, 4), Numerai's codes, for integers and None for floats.
@@ -185,6 +188,7 @@ class NeuralNetRegressor(BaseNeuralNetRegressor):
         embargo="auto",
         monitor="auto",
         patience=10,
+        min_delta=0.0,
         feature_range="auto",
         input_noise=None,
         warm_start=False,
@@ -205,6 +209,7 @@ class NeuralNetRegressor(BaseNeuralNetRegressor):
             embargo=embargo,
             monitor=monitor,
             patience=patience,
+            min_delta=min_delta,
             feature_range=feature_range,
             input_noise=input_noise,
             warm_start=warm_start,

@@ -39,6 +39,7 @@ SUPERVISED_AUTOENCODER = {
         "lr": 1e-3,
         "max_epochs": 100,
         "patience": 10,
+        "min_delta": 1e-4,
         "batch_size": 4096,
         "batch_by": "rows",
         "optimizer": _KERAS_ADAM,

@@ -126,6 +126,9 @@ class SupervisedAutoencoderRegressor(
         Epochs without a new best before training stops. None never stops. The best
         weights are kept in any case.
 
+    min_delta : float, default=0.0
+        What a new best must be better by, in units of what `monitor` watches.
+
     feature_range : (low, high), 'auto' or None, default='auto'
         Values that are mapped to [0, 1], or None to leave features as they are. 'auto' is
         (0, 4), Numerai's codes, for integers and None for floats.
@@ -281,6 +284,7 @@ class SupervisedAutoencoderRegressor(
         embargo="auto",
         monitor="auto",
         patience=10,
+        min_delta=0.0,
         feature_range="auto",
         input_noise=None,
         warm_start=False,
@@ -301,6 +305,7 @@ class SupervisedAutoencoderRegressor(
             embargo=embargo,
             monitor=monitor,
             patience=patience,
+            min_delta=min_delta,
             feature_range=feature_range,
             input_noise=input_noise,
             warm_start=warm_start,

@@ -244,6 +244,7 @@ def _add_validation(net, estimator, phase, valid, score):
         monitor=f"valid_{phase.monitor}",
         lower_is_better=phase.monitor.endswith("loss"),
         patience=estimator.patience,
+        min_delta=estimator.min_delta,
     )
     # before the bar, which shows the scores
     net.callbacks = [("validation", validation), *net.callbacks]

@@ -214,6 +214,14 @@ def test_own_monitor_gets_the_units_and_eras_of_the_user(problem):
     np.testing.assert_allclose(y_pred, model.predict(X[held_out]), rtol=1e-5)
 
 
+def test_min_delta_asks_for_more_than_a_little(problem):
+    X, y, _, _ = problem
+    params = {"monitor": "loss", "patience": 3, "max_epochs": 12, "random_state": 0}
+    model = MLPRegressor((8,), min_delta=10.0, **params).fit(X, y)
+    assert (model.best_epoch_, model.n_iter_) == (1, 4)
+    assert MLPRegressor((8,), **params).fit(X, y).best_epoch_ > 1
+
+
 def test_patience_none_never_stops(problem):
     X, y, _, _ = problem
     model = MLPRegressor((32,), lr=0.03, max_epochs=15, patience=None, random_state=0)
