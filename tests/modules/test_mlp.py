@@ -50,7 +50,7 @@ def test_activations(activation):
         ({"out_features": 2.0}, "out_features must be a positive integer. Got 2.0"),
         ({"hidden_features": 64}, "sequence of positive integers"),
         ({"hidden_features": (64, -1)}, "each of hidden_features"),
-        ({"activation": "swish"}, "activation must be one of .*'silu'"),
+        ({"activation": "swoosh"}, "activation must be one of .*'silu'"),
         ({"activation": nn.ReLU()}, "the class, not an instance"),
         ({"batch_norm": "yes"}, "batch_norm must be"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\). Got 1.0"),

@@ -275,7 +275,7 @@ def test_learns_what_a_linear_model_cannot():
         ({"dropouts": 1.5}, r"dropouts must be in \[0, 1\)"),
         ({"ae_head_input": "x"}, "ae_head_input must be one of"),
         ({"output_activation": "tanh"}, "output_activation must be one of"),
-        ({"activation": "swish"}, "activation must be one of"),
+        ({"activation": "swoosh"}, "activation must be one of"),
     ],
 )
 def test_errors(params, message):

@@ -325,8 +325,13 @@ def test_ctrl_c_inside_a_callback_is_the_users(problem):
 
     X, y, _, _ = problem
     model = MLPRegressor((8,), max_epochs=9, callbacks=[Slow()], random_state=0)
-    with pytest.warns(InterruptedFitWarning):
-        model.fit(X, y)
+    # a process started in the background of a shell ignores the signal
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.warns(InterruptedFitWarning):
+            model.fit(X, y)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert model.n_iter_ == 1
 
 
