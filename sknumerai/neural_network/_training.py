@@ -284,7 +284,7 @@ def evaluate(net, dataset):
 def _run(net, train):
     """Train; say whether the user interrupted."""
     net.fit(train, None)
-    if net.interrupted:
+    if net.interrupted and _completed(net.history):
         warnings.warn(
             f"{type(net.estimator).__name__}.fit was interrupted after "
             f"{len(_completed(net.history))} epochs; the best weights so far are kept.",
