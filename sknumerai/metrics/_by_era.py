@@ -5,12 +5,18 @@
 import numpy as np
 import pandas as pd
 
+from sknumerai.metrics._cuts import MAX_MISSING, EraCuts, known_rows
+from sknumerai.metrics._inputs import (
+    check_min_coverage,
+    check_predictions,
+    check_target,
+    find_eras,
+    row_index,
+)
+from sknumerai.metrics._ranked import RankTables
+from sknumerai.metrics._sides import Side
 from sknumerai.metrics._summary import aggregate_scores, check_aggregate
-from sknumerai.utils import ERA_LEVEL, check_eras, one_era
-
-# Most of an era's targets that may be missing, the limit of numerai-tools.
-MAX_MISSING = 0.2
-NAMES = ("y_true", "y_pred", "the third input", "the fourth input")
+from sknumerai.utils import ERA_LEVEL
 
 
 def era_scores(metric, y_true, y_pred, *others, groups=None):
@@ -60,7 +66,7 @@ def era_scores(metric, y_true, y_pred, *others, groups=None):
     dtype: float64
     """
     caller = "era_scores"
-    eras = _find_eras(y_true, y_pred, others, groups, caller, required=True)
+    eras = find_eras(y_true, y_pred, others, groups, caller, required=True)
     target, pred = check_target(y_true, caller), check_predictions(y_pred, caller)
     y_true, inputs = _as_vector(y_true), [_as_indexable(other) for other in others]
     models, is_one = _as_models(y_pred)
@@ -73,31 +79,69 @@ def era_scores(metric, y_true, y_pred, *others, groups=None):
     return _as_scores(table, labels, y_pred, is_one)
 
 
+class Formula:
+    """The score of one era, and what it needs.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(target, pred, **sides)`` of one era to an array of shape (m,):
+        `target` of shape (n,), or None where it is not needed, `pred` the
+        :class:`RankedColumns` of m models, and each side input RankedColumns too, or
+        an array of shape (n, k) where its name says that it is not to be ranked.
+
+    sides : tuple of str, default=()
+        Names of the side inputs that it takes.
+
+    needs_target : bool, default=True
+        Whether rows and eras without a target are left out.
+    """
+
+    def __init__(self, function, sides=(), needs_target=True):
+        self.function = function
+        self.sides = tuple(sides)
+        self.needs_target = needs_target
+
+
 def score_by_era(
-    formula, y_true, y_pred, *others, groups=None, aggregate="mean", caller
+    formula,
+    y_true,
+    y_pred,
+    *,
+    sides=None,
+    groups=None,
+    aggregate="mean",
+    min_coverage=1.0,
+    needs_target=True,
+    caller,
 ):
     """Score many models in many eras: what each public metric calls.
 
     Parameters
     ----------
     formula : callable
-        ``formula(y_true, y_pred, *others)`` of one era: arrays of shape (n,), (n, m)
-        and whatever `others` are, to an array of shape (m,).
+        See :class:`Formula`.
 
-    y_true : array-like of shape (n_samples,)
-        Targets.
+    y_true : array-like of shape (n_samples,) or None
+        Targets. None is allowed where they are not needed.
 
     y_pred : array-like of shape (n_samples,) or (n_samples, n_models)
         Predictions.
 
-    *others : array-like of shape (n_samples, ...)
-        Further inputs, cut into eras as they are.
+    sides : dict of str to array-like, default=None
+        Side inputs by the name that the formula has for them.
 
     groups : array-like of shape (n_samples,), default=None
         Era of each row.
 
     aggregate : str, callable or None, default="mean"
         How to aggregate, see :func:`sknumerai.metrics.numerai_corr_score`.
+
+    min_coverage : float, default=1.0
+        Share of the scored eras that the side inputs must cover.
+
+    needs_target : bool, default=True
+        Whether the formula needs a target.
 
     caller : str
         Name to begin error messages with.
@@ -108,16 +152,118 @@ def score_by_era(
         As the metrics say.
     """
     check_aggregate(aggregate, caller)
-    eras = _find_eras(y_true, y_pred, others, groups, caller)
-    target, pred = check_target(y_true, caller), check_predictions(y_pred, caller)
-    inputs = [np.asarray(other) for other in others]
-    labels, scores = [], []
-    for label, rows in each_era(eras, target, caller):
-        labels.append(label)
-        scores.append(formula(target[rows], pred[rows], *(p[rows] for p in inputs)))
-    table = np.array(scores, dtype=np.float64).reshape(-1, pred.shape[1])
-    table = _as_scores(table, labels, y_pred, np.ndim(y_pred) == 1)
+    sides = sides or {}
+    formulas = {"score": Formula(formula, sides, needs_target)}
+    table = score_tables(
+        formulas,
+        y_true,
+        y_pred,
+        sides=sides,
+        groups=groups,
+        min_coverage=min_coverage,
+        caller=caller,
+    )["score"]
     return table if aggregate is None else aggregate_scores(table, aggregate)
+
+
+def score_tables(
+    formulas,
+    y_true,
+    y_pred,
+    *,
+    sides=None,
+    groups=None,
+    required=False,
+    min_coverage=1.0,
+    labelled=False,
+    caller,
+):
+    """Score each era by several formulas, from one sort of the predictions.
+
+    Parameters
+    ----------
+    formulas : dict of str to Formula
+        What to compute, by name.
+
+    y_true, y_pred, sides, groups, min_coverage, caller
+        As in :func:`score_by_era`.
+
+    required : bool, default=False
+        Whether to raise where no eras are found.
+
+    labelled : bool, default=False
+        Whether the numbers of a default index of a side input are labels of rows.
+
+    Returns
+    -------
+    tables : dict of str to Series or DataFrame
+        The scores of the eras that each formula has a score for.
+    """
+    check_min_coverage(min_coverage, caller)
+    if y_true is None and any(f.needs_target for f in formulas.values()):
+        raise ValueError(f"{caller}: y_true is None. Pass the targets.")
+    eras = find_eras(y_true, y_pred, (), groups, caller, required)
+    pred = check_predictions(y_pred, caller, allow_nan=True)
+    target = None if y_true is None else check_target(y_true, caller)
+    index = row_index(y_true, y_pred)
+    used = {name for formula in formulas.values() for name in formula.sides}
+    sides = {
+        name: Side(name, (sides or {})[name], index, len(pred), caller, labelled)
+        for name in sorted(used)
+    }
+    cuts = EraCuts(target, pred, sides, RankTables(), caller)
+    found = {name: _Found() for name in formulas}
+    for label, rows in zip(eras.labels, eras.rows()):
+        cuts.enter(label, rows)
+        for name, formula in formulas.items():
+            found[name].add(label, cuts.score(formula))
+    is_one = np.ndim(y_pred) == 1
+    return {
+        name: _as_scores(
+            found[name].table(formulas[name], min_coverage, pred.shape[1], caller),
+            found[name].labels,
+            y_pred,
+            is_one,
+        )
+        for name in formulas
+    }
+
+
+class _Found:
+    """Scores of eras, and the eras that could have had one."""
+
+    def __init__(self):
+        self.labels, self.scores, self.uncovered = [], [], []
+
+    def add(self, label, score):
+        if score is EraCuts.UNRESOLVED:
+            return
+        if score is EraCuts.UNCOVERED:
+            self.uncovered.append(label)
+            return
+        self.labels.append(label)
+        self.scores.append(score)
+
+    def table(self, formula, min_coverage, n_models, caller):
+        n, n_missing = len(self.scores), len(self.uncovered)
+        if n + n_missing == 0:
+            raise ValueError(f"{caller}: y_true has no target: nothing to score.")
+        coverage = n / (n + n_missing)
+        if n == 0 or coverage < min_coverage:
+            names = " and ".join(formula.sides)
+            have = f" ({self.labels[0]} to {self.labels[-1]})" if n else ""
+            mend = (
+                f"Score only those eras, or pass min_coverage={np.floor(coverage * 100) / 100:.2f} to "
+                "leave the others out."
+                if n
+                else "Are they of other eras?"
+            )
+            raise ValueError(
+                f"{caller}: {names} cover {n} of {n + n_missing} eras{have}, a share "
+                f"of {coverage:.2f}; min_coverage is {min_coverage}. An era is covered "
+                f"if at least {1 - MAX_MISSING:.0%} of its rows are. {mend}"
+            )
+        return np.array(self.scores, dtype=np.float64).reshape(-1, n_models)
 
 
 def each_era(eras, target, caller):
@@ -149,103 +295,14 @@ def each_era(eras, target, caller):
     """
     found = False
     for label, rows in zip(eras.labels, eras.rows()):
-        missing = np.isnan(target[rows])
-        n_missing, n_rows = int(missing.sum()), len(missing)
-        if n_missing == n_rows:
-            # an era that is not resolved yet has no score
-            continue
-        if n_missing > MAX_MISSING * n_rows:
-            raise ValueError(
-                f"{caller}: {n_missing} of {n_rows} targets of era {label} are "
-                f"missing. Up to {MAX_MISSING:.0%} of an era, or all of it, are left "
-                "out. If you mean to score the others, select them first: "
-                "known = y_true.notna()."
-            )
-        if n_missing:
-            positions = rows
-            if isinstance(rows, slice):
-                positions = np.arange(rows.start, rows.stop)
-            rows = positions[~missing]
-        found = True
-        yield label, rows
+        rows = known_rows(label, rows, target, caller)
+        if rows is not None:
+            found = True
+            yield label, rows
     if not found:
         raise ValueError(
             f"{caller}: y_true has {len(target)} rows and no target: nothing to score."
         )
-
-
-def check_target(y_true, caller):
-    """Targets as a float64 vector, NaN where missing."""
-    target = _as_floats(y_true, "y_true", caller)
-    if target.ndim == 2 and target.shape[1] == 1:
-        target = target[:, 0]
-    if target.ndim != 1:
-        raise ValueError(
-            f"{caller}: y_true must be one target, of shape (n_samples,). Got shape "
-            f"{target.shape}: select a column, e.g. the main target y_true.iloc[:, 0]."
-        )
-    if np.isinf(target).any():
-        raise ValueError(
-            f"{caller}: {int(np.isinf(target).sum())} targets are infinite."
-        )
-    return target.astype(np.float64, copy=False)
-
-
-def check_predictions(y_pred, caller):
-    """Predictions as a matrix of finite numbers, one column per model."""
-    pred = _as_floats(y_pred, "y_pred", caller)
-    if pred.ndim == 1:
-        pred = pred[:, None]
-    if pred.ndim != 2 or pred.shape[1] == 0:
-        raise ValueError(
-            f"{caller}: y_pred must have shape (n_samples,) or (n_samples, n_models). "
-            f"Got {pred.shape}."
-        )
-    bad = ~np.isfinite(pred)
-    if bad.any():
-        of = ""
-        if isinstance(y_pred, pd.DataFrame):
-            of = f" (columns {list(y_pred.columns[bad.any(axis=0)])[:3]})"
-        raise ValueError(
-            f"{caller}: {int(bad.any(axis=1).sum())} of {len(pred)} rows of y_pred are "
-            f"NaN or infinite{of}. A missing prediction has no score: predict every "
-            "row, or select the rows that have one from y_true and y_pred."
-        )
-    return pred
-
-
-def _find_eras(y_true, y_pred, others, groups, caller, required=False):
-    for name, other in zip(NAMES[1:], (y_pred, *others)):
-        if len(other) != len(y_true):
-            raise ValueError(
-                f"{caller}: y_true has {len(y_true)} rows and {name} has {len(other)}."
-            )
-    eras = check_eras(
-        groups,
-        y_true,
-        y_pred,
-        *others,
-        n_samples=len(y_true),
-        required=required,
-        names=NAMES,
-        caller=caller,
-    )
-    return one_era(len(y_true)) if eras is None else eras
-
-
-def _as_floats(values, name, caller):
-    array = np.asarray(values)
-    if array.dtype.kind in "biuf":
-        return array
-    try:
-        if isinstance(values, pd.Series | pd.DataFrame):
-            # pandas' nullable types come as objects
-            return values.to_numpy(dtype=np.float64, na_value=np.nan)
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{caller}: {name} must be numbers. Got {array.dtype} values."
-        ) from error
 
 
 def _as_indexable(values):

@@ -8,12 +8,7 @@ from numbers import Integral
 import numpy as np
 
 from sknumerai.metrics._by_era import score_by_era
-from sknumerai.utils import (
-    average_ranks,
-    gaussian_ranks,
-    pearson_correlation,
-    signed_power,
-)
+from sknumerai.utils import average_ranks, pearson_correlation, unit_columns
 
 
 def numerai_corr_score(
@@ -95,15 +90,9 @@ def numerai_corr_score(
     dtype: float64
     """
     caller = "numerai_corr_score"
-    if top_bottom is not None and not (
-        isinstance(top_bottom, Integral) and top_bottom >= 1
-    ):
-        raise ValueError(
-            f"{caller}: top_bottom must be an integer of at least 1 or None. Got "
-            f"{top_bottom!r} instead."
-        )
+    check_top_bottom(top_bottom, caller)
     return score_by_era(
-        partial(numerai_corr, top_bottom=top_bottom, caller=caller),
+        partial(corr_of, top_bottom=top_bottom, caller=caller),
         y_true,
         y_pred,
         groups=groups,
@@ -157,7 +146,7 @@ def spearman_score(y_true, y_pred, *, groups=None, aggregate="mean"):
     0.949
     """
     return score_by_era(
-        spearman,
+        spearman_of,
         y_true,
         y_pred,
         groups=groups,
@@ -217,7 +206,7 @@ def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
     0.949
     """
     return score_by_era(
-        legacy_corr,
+        legacy_corr_of,
         y_true,
         y_pred,
         groups=groups,
@@ -226,40 +215,72 @@ def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
     )
 
 
-def numerai_corr(target, pred, *, top_bottom=None, caller="numerai_corr"):
-    """CORR of one era: (n,) and (n, m) to (m,)."""
-    target = signed_power(target - target.mean(), 1.5)
-    scores = signed_power(gaussian_ranks(pred), 1.5)
+def corr_of(target, pred, *, top_bottom=None, caller="numerai_corr_score"):
+    """CORR of one era: a target (n,) and RankedColumns of m models to (m,)."""
+    target = centered(target)
+    target = np.sign(target) * np.abs(target) ** 1.5
     if top_bottom is None:
-        return pearson_correlation(scores, target)
-    return top_bottom_correlation(scores, target, top_bottom, caller)
+        return rank_correlation(target, pred, 1.5)
+    return top_bottom_correlation(target, pred.gaussian(1.5), top_bottom, caller)
 
 
-def spearman(target, pred):
-    """Spearman's correlation of one era: (n,) and (n, m) to (m,)."""
-    return pearson_correlation(average_ranks(pred), average_ranks(target))
+def spearman_of(target, pred):
+    """Spearman's correlation of one era: (n,) and RankedColumns to (m,)."""
+    return rank_correlation(average_ranks(target), pred, "rank")
 
 
-def legacy_corr(target, pred):
-    """Correlation of one era with ties broken: (n,) and (n, m) to (m,)."""
-    order = np.argsort(pred, axis=0, kind="stable")
-    ranks = np.empty(pred.shape)
-    np.put_along_axis(ranks, order, np.arange(1.0, len(pred) + 1)[:, None], axis=0)
-    return pearson_correlation(ranks, target)
+def legacy_corr_of(target, pred):
+    """Correlation of one era with ties broken: (n,) and RankedColumns to (m,)."""
+    n = len(target)
+    ranks = np.arange(n) - 0.5 * (n - 1)
+    return unit_columns(target)[pred.order] @ unit_columns(ranks)
 
 
-def top_bottom_correlation(scores, target, top_bottom, caller):
+def rank_correlation(vector, pred, transform):
+    """Pearson's correlation of a vector with transformed ranks: (m,)."""
+    total, squares = pred.moments(transform)
+    variance = squares - total**2 / max(len(vector), 1)
+    with np.errstate(all="ignore"):
+        # all equal, as are the ranks of one row: no correlation
+        scale = np.where(variance > 0, 1 / np.sqrt(variance), np.nan)
+    return pred.products(unit_columns(vector), transform) * scale
+
+
+def top_bottom_correlation(target, scores, top_bottom, caller):
     """Pearson's correlation over the highest and lowest of each column of scores."""
-    if len(scores) < 2 * top_bottom:
-        raise ValueError(
-            f"{caller}: an era has {len(scores)} rows, fewer than top_bottom="
-            f"{top_bottom} at either end ({2 * top_bottom}). Use a smaller top_bottom."
-        )
-    order = np.argsort(scores, axis=0, kind="stable")
-    ends = np.concatenate([order[:top_bottom], order[-top_bottom:]])
+    ends = top_bottom_rows(scores, top_bottom, caller)
     return np.array(
         [
             pearson_correlation(scores[rows, j], target[rows])
             for j, rows in enumerate(ends.T)
         ]
     )
+
+
+def top_bottom_rows(scores, top_bottom, caller):
+    """Rows of the lowest and highest of each column, in rising order: (2 k, m)."""
+    if len(scores) < 2 * top_bottom:
+        raise ValueError(
+            f"{caller}: an era has {len(scores)} rows, fewer than top_bottom="
+            f"{top_bottom} at either end ({2 * top_bottom}). Use a smaller top_bottom."
+        )
+    order = np.argsort(scores, axis=0, kind="stable")
+    return np.concatenate([order[:top_bottom], order[-top_bottom:]])
+
+
+def check_top_bottom(top_bottom, caller):
+    """Raise if `top_bottom` is neither None nor a number of rows."""
+    if top_bottom is not None and not (
+        isinstance(top_bottom, Integral) and top_bottom >= 1
+    ):
+        raise ValueError(
+            f"{caller}: top_bottom must be an integer of at least 1 or None. Got "
+            f"{top_bottom!r} instead."
+        )
+
+
+def centered(vector):
+    """The vector less its mean; exactly zero where all values are the same."""
+    if len(vector) and (vector == vector[0]).all():
+        return np.zeros(len(vector))
+    return vector - vector.mean()

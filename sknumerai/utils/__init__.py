@@ -13,8 +13,10 @@ from sknumerai.utils._linalg import (
     least_squares_residuals,
     orthogonalize,
     pearson_correlation,
+    unit_columns,
 )
 from sknumerai.utils._optional import import_optional
+from sknumerai.utils._ordering import stable_order
 from sknumerai.utils._ranks import (
     average_ranks,
     era_gaussian_ranks,
@@ -42,4 +44,6 @@ __all__ = [
     "pearson_correlation",
     "refuse_era_column",
     "signed_power",
+    "stable_order",
+    "unit_columns",
 ]

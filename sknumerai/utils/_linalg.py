@@ -55,8 +55,38 @@ def pearson_correlation(a, b):
     if len(a) == 0:
         nothing = np.full(a.shape[1:] + b.shape[1:], np.nan)
         return nothing if nothing.ndim else np.nan
-    a, b = _unit_columns(a), _unit_columns(b)
+    a, b = unit_columns(a), unit_columns(b)
     return a.T @ b if a.ndim + b.ndim > 2 else float(a @ b)
+
+
+def unit_columns(a):
+    """Center each column and scale it to length 1.
+
+    Parameters
+    ----------
+    a : ndarray of shape (n_samples,) or (n_samples, n_columns)
+        Finite numbers, at least one row.
+
+    Returns
+    -------
+    unit : ndarray of the shape of `a`
+        Float64. NaN, without a warning, where a column is constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknumerai.utils import unit_columns
+    >>> unit_columns(np.array([1.0, 1.0, 4.0])).round(3)
+    array([-0.408, -0.408,  0.816])
+    """
+    centered = a - a.mean(axis=0)
+    # scaled first: squares of tiny or huge values would leave the range of floats
+    scale = np.abs(centered).max(axis=0)
+    # a mean that is off by rounding leaves a constant column not quite at zero
+    constant = (a == a[0]).all(axis=0)
+    scale = np.where(constant, np.nan, scale)
+    centered /= scale
+    return centered / np.sqrt(np.einsum("i...,i...->...", centered, centered))
 
 
 def orthogonalize(v, u):
@@ -143,17 +173,6 @@ def least_squares_residuals(y, A, *, proportion=1.0, fit_intercept=True):
     columns = y if y.ndim == 2 else y[:, None]
     fit = _fit(columns, A, fit_intercept).reshape(y.shape)
     return y - proportion * fit
-
-
-def _unit_columns(a):
-    centered = a - a.mean(axis=0)
-    # scaled first: squares of tiny or huge values would leave the range of floats
-    scale = np.abs(centered).max(axis=0)
-    # a mean that is off by rounding leaves a constant column not quite at zero
-    constant = (a == a[0]).all(axis=0)
-    scale = np.where(constant, np.nan, scale)
-    centered /= scale
-    return centered / np.sqrt(np.einsum("i...,i...->...", centered, centered))
 
 
 def _fit(y, A, fit_intercept):

@@ -5,6 +5,8 @@
 import numpy as np
 from scipy.special import ndtri
 
+from sknumerai.utils._ordering import stable_order
+
 
 def average_ranks(values):
     """Rank each column from 1, tied values sharing the mean of their ranks.
@@ -198,22 +200,21 @@ def _by_era(rank, values, eras):
 def _ranks_1d(values):
     if values.dtype.itemsize == 1 and values.dtype.kind in "biu":
         return _counted_ranks(values)
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+        if missing.any():
+            ranks = np.full(len(values), np.nan)
+            ranks[~missing] = _ranks_1d(values[~missing])
+            return ranks
     n = len(values)
-    order = np.argsort(values)
-    ordered = values[order]
+    order, ordered = (rows[0] for rows in stable_order(values[None]))
     ranks = np.empty(n)
-    n_valid = n
-    if values.dtype.kind == "f" and n and np.isnan(ordered[-1]):
-        # NaN sorts last
-        n_valid = int(np.searchsorted(ordered, np.nan))
-        ranks[order[n_valid:]] = np.nan
-        order, ordered = order[:n_valid], ordered[:n_valid]
     starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    if len(starts) == n_valid - 1:
-        ranks[order] = np.arange(1.0, n_valid + 1)
+    if len(starts) == n - 1:
+        ranks[order] = np.arange(1.0, n + 1)
         return ranks
     # the values at sorted positions a to b - 1 are tied: their mean rank
-    edges = np.concatenate([[0], starts, [n_valid]])
+    edges = np.concatenate([[0], starts, [n]])
     mean_ranks = 0.5 * (edges[:-1] + edges[1:] + 1)
     ranks[order] = np.repeat(mean_ranks, np.diff(edges))
     return ranks

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numerai_tools import scoring
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from sknumerai.metrics import legacy_corr_score, numerai_corr_score, spearman_score
@@ -232,14 +232,38 @@ def test_more_than_a_fifth_of_missing_targets_raises():
         numerai_corr_score(y * np.nan, p)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_predictions_that_are_not_finite_raise(bad):
+def test_infinite_predictions_raise():
     y = np.arange(4.0)
-    frame = pd.DataFrame({"good": y, "bad": [0, bad, 1, 2]})
+    frame = pd.DataFrame({"good": y, "bad": [0, np.inf, 1, 2]})
     with pytest.raises(ValueError, match=r"1 of 4 rows of y_pred .*\['bad'\]"):
         numerai_corr_score(y, frame)
-    with pytest.raises(ValueError, match="y_pred are NaN or infinite"):
+    with pytest.raises(ValueError, match="y_pred are infinite"):
         numerai_corr_score(y, frame["bad"])
+
+
+def test_nan_in_one_column_does_not_change_another():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 5, 60) / 4
+    p = pd.DataFrame(rng.normal(size=(60, 4)), columns=list("abcd"))
+    p.loc[3:8, "b"] = np.nan
+    p.loc[3:30, "c"] = np.nan
+    p["d"] = 0.5
+    got = numerai_corr_score(y, p, groups=np.repeat([1, 2, 3], 20), aggregate=None)
+    alone = p[["a"]]
+    same = numerai_corr_score(y, alone, groups=np.repeat([1, 2, 3], 20), aggregate=None)
+    assert_array_equal(got["a"], same["a"])
+    assert got["d"].isna().all()
+    # more than a fifth of the first era's rows are missing: no score there
+    assert got["b"].isna().tolist() == [True, False, False]
+    assert got["c"].isna().tolist() == [True, True, False]
+
+
+def test_a_few_missing_predictions_are_left_out():
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 5, 20) / 4, rng.normal(size=20)
+    p[[4, 9]] = np.nan
+    known = ~np.isnan(p)
+    assert numerai_corr_score(y, p) == numerai_corr_score(y[known], p[known])
 
 
 def test_nullable_columns_are_numbers():
@@ -256,7 +280,7 @@ def test_nullable_columns_are_numbers():
         ([[0, 1], [1, 0]], [0, 1], {}, r"y_true must be one target.*\(2, 2\)"),
         ([0, 1], np.zeros((2, 1, 1)), {}, r"y_pred must have shape"),
         ([0, 1], np.zeros((2, 0)), {}, r"y_pred must have shape .*\(2, 0\)"),
-        ([], [], {}, "y_true has 0 rows and no target"),
+        ([], [], {}, "y_true has no target"),
         (["a", "b"], [0, 1], {}, "y_true must be numbers"),
         ([0, np.inf], [0, 1], {}, "1 targets are infinite"),
         ([0, 1], [0, 1], {"aggregate": "sharp"}, "aggregate must be one of"),

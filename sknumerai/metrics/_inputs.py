@@ -1,0 +1,117 @@
+"""What metrics accept: targets, predictions and eras of the same rows."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+
+from sknumerai.utils import check_eras, one_era
+
+NAMES = ("y_true", "y_pred", "the third input", "the fourth input")
+
+
+def check_target(y_true, caller):
+    """Targets as a float64 vector, NaN where missing."""
+    target = _as_floats(y_true, "y_true", caller)
+    if target.ndim == 2 and target.shape[1] == 1:
+        target = target[:, 0]
+    if target.ndim != 1:
+        raise ValueError(
+            f"{caller}: y_true must be one target, of shape (n_samples,). Got shape "
+            f"{target.shape}: select a column, e.g. the main target y_true.iloc[:, 0]."
+        )
+    if np.isinf(target).any():
+        raise ValueError(
+            f"{caller}: {int(np.isinf(target).sum())} targets are infinite."
+        )
+    return target.astype(np.float64, copy=False)
+
+
+def check_predictions(y_pred, caller, allow_nan=False):
+    """Predictions as a matrix of numbers, one column per model, without infinity."""
+    pred = _as_floats(y_pred, "y_pred", caller)
+    if pred.ndim == 1:
+        pred = pred[:, None]
+    if pred.ndim != 2 or pred.shape[1] == 0:
+        raise ValueError(
+            f"{caller}: y_pred must have shape (n_samples,) or (n_samples, n_models). "
+            f"Got {pred.shape}."
+        )
+    if pred.dtype.kind != "f":
+        return pred
+    with np.errstate(all="ignore"):
+        # one pass and no copy; a sum that overflows is looked at again
+        if np.isfinite(pred.sum()):
+            return pred
+    bad = np.isinf(pred) if allow_nan else ~np.isfinite(pred)
+    if bad.any():
+        of = ""
+        if isinstance(y_pred, pd.DataFrame):
+            of = f" (columns {list(y_pred.columns[bad.any(axis=0)])[:3]})"
+        raise ValueError(
+            f"{caller}: {int(bad.any(axis=1).sum())} of {len(pred)} rows of y_pred are "
+            f"{'' if allow_nan else 'NaN or '}infinite{of}. Such a prediction has no "
+            "score: predict every row, or select the rows that have one from y_true "
+            "and y_pred."
+        )
+    return pred
+
+
+def check_min_coverage(min_coverage, caller):
+    """Raise if `min_coverage` is no share."""
+    if not (isinstance(min_coverage, Real) and 0 <= min_coverage <= 1):
+        raise ValueError(
+            f"{caller}: min_coverage must be a share of eras from 0 to 1. Got "
+            f"{min_coverage!r} instead."
+        )
+
+
+def find_eras(y_true, y_pred, others, groups, caller, required=False):
+    """Era of each row; one era where there are none and they are not required."""
+    if y_true is None:
+        y_true = y_pred
+    for name, other in zip(NAMES[1:], (y_pred, *others)):
+        if len(other) != len(y_true):
+            raise ValueError(
+                f"{caller}: y_true has {len(y_true)} rows and {name} has {len(other)}."
+            )
+    eras = check_eras(
+        groups,
+        y_true,
+        y_pred,
+        *others,
+        n_samples=len(y_true),
+        required=required,
+        names=NAMES,
+        caller=caller,
+    )
+    return one_era(len(y_true)) if eras is None else eras
+
+
+def row_index(y_true, y_pred):
+    """The index that says which rows are scored, or None."""
+    found = None
+    for values in (y_true, y_pred):
+        index = getattr(values, "index", None)
+        if isinstance(index, pd.Index):
+            if not isinstance(index, pd.RangeIndex):
+                return index
+            found = index
+    return found
+
+
+def _as_floats(values, name, caller):
+    array = np.asarray(values)
+    if array.dtype.kind in "biuf":
+        return array
+    try:
+        if isinstance(values, pd.Series | pd.DataFrame):
+            # pandas' nullable types come as objects
+            return values.to_numpy(dtype=np.float64, na_value=np.nan)
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{caller}: {name} must be numbers. Got {array.dtype} values."
+        ) from error

@@ -1,0 +1,190 @@
+"""Third inputs of metrics: aligned to the scored rows, cut into eras, never copied."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+import pandas as pd
+
+from sknumerai.utils import ERA_LEVEL
+
+# Inputs with many columns, or not meant to be ranked: handed to formulas as they are.
+PLAIN = ("features", "neutralizers", "sample_weight")
+ID_LEVEL = "id"
+
+
+class Side:
+    """One further input of a metric, seen from the rows that are scored.
+
+    Parameters
+    ----------
+    name : str
+        The metric's name of it.
+
+    values : array-like of shape (n_rows,) or (n_rows, n_columns)
+        A pandas object is matched by the labels of its index, and may hold more rows
+        or other ones; an array is matched by position.
+
+    index : Index or None
+        Index of the scored rows, if they have one.
+
+    n_samples : int
+        Number of scored rows.
+
+    caller : str
+        Name to begin error messages with.
+
+    labelled : bool, default=False
+        Whether the numbers of a default RangeIndex are labels: a scorer's input is of
+        all rows, and the rows of a fold kept their numbers.
+    """
+
+    def __init__(self, name, values, index, n_samples, caller, labelled=False):
+        self.name, self.caller = name, caller
+        self.values = values if _is_pandas(values) else np.asarray(values)
+        if self.values.ndim not in (1, 2):
+            raise ValueError(
+                f"{caller}: {name} must have shape (n_samples,) or (n_samples, "
+                f"n_columns). Got {self.values.shape}."
+            )
+        self.ranked = name not in PLAIN
+        self.positions = self._align(index, n_samples, labelled)
+        self._present = None
+
+    def present(self, rows):
+        """Which of these rows the input has a value for: (n,), or None for all."""
+        if self.ranked:
+            if self._present is None:
+                self._read_whole()
+            return self._present[rows]
+        return None if self.positions is None else self.positions[rows] >= 0
+
+    def take(self, rows):
+        """Values of rows that are present, as an array."""
+        if not self.ranked:
+            at = rows if self.positions is None else self.positions[rows]
+            values = self.values
+            part = values.iloc[at].to_numpy() if _is_pandas(values) else values[at]
+            return self._check_plain(part)
+        if self._present is None:
+            self._read_whole()
+        part = self._whole[rows]
+        return part if part.ndim == 2 else part[:, None]
+
+    def _read_whole(self):
+        values = self.values
+        if _is_pandas(values):
+            try:
+                values = values.to_numpy(dtype=np.float64, na_value=np.nan)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{self.caller}: {self.name} must be numbers."
+                ) from error
+        elif values.dtype.kind not in "biuf":
+            values = values.astype(np.float64)
+        if self.positions is not None:
+            known = self.positions >= 0
+            part = values[self.positions]
+            if not known.all():
+                part = part.astype(np.float64)
+                part[~known] = np.nan
+            values = part
+        missing = np.isnan(values)
+        self._whole = values
+        self._present = ~(missing if missing.ndim == 1 else missing.any(axis=1))
+
+    def _check_plain(self, part):
+        if part.dtype.kind not in "biuf":
+            part = part.astype(np.float64)
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
+            bad = ~np.isfinite(part)
+            which = ""
+            if isinstance(self.values, pd.DataFrame):
+                names = list(self.values.columns[bad.any(axis=0)])
+                which = f" in {len(names)} columns ({names[:3]})"
+            raise ValueError(
+                f"{self.caller}: {int(bad.sum())} values of {self.name} are NaN or "
+                f"infinite{which}. Fill them first; Numerai's own code for a missing "
+                "feature is the middle value, 2 of 0 to 4."
+            )
+        return part
+
+    def _align(self, index, n_samples, labelled):
+        n = len(self.values)
+        own = self.values.index if _is_pandas(self.values) else None
+        if own is None or index is None:
+            if n != n_samples:
+                raise ValueError(
+                    f"{self.caller}: y_pred has {n_samples} rows and {self.name} has "
+                    f"{n}. Give both an index to match rows by their labels."
+                )
+            return None
+        if own is index or (n == n_samples and own.equals(index)):
+            return None
+        own_by_position = _is_positional(own) and not labelled
+        if own_by_position or _is_positional(index):
+            shuffled = _holds_numbers(index, n) or _holds_numbers(own, n)
+            if n == n_samples and not shuffled:
+                return None
+            if own_by_position and _is_positional(index):
+                raise ValueError(
+                    f"{self.caller}: y_pred has {n_samples} rows and {self.name} has "
+                    f"{n}, and neither has labels to match them by. Give both the ids "
+                    "as index."
+                )
+        own, index = _common_levels(own, index)
+        if not own.is_unique:
+            raise ValueError(
+                f"{self.caller}: {int(own.duplicated().sum())} labels of the index of "
+                f"{self.name} ({list(own.names)}) come more than once, so its rows "
+                "cannot be matched. Give it the index of y_pred."
+            )
+        positions = own.get_indexer(index)
+        if len(positions) and (positions < 0).all():
+            raise ValueError(
+                f"{self.caller}: no row of y_pred is in {self.name}: labels such as "
+                f"{index[0]!r} and {own[0]!r}. Give both the same kind of index."
+                if n
+                else f"{self.caller}: {self.name} has no rows."
+            )
+        return positions
+
+
+def _common_levels(own, index):
+    """The two indexes reduced to what identifies a row in both."""
+    if own.nlevels == index.nlevels == 1:
+        return own, index
+    if ID_LEVEL in own.names and ID_LEVEL in index.names:
+        ids = own.get_level_values(ID_LEVEL)
+        # Numerai's ids say the era too, however its label is written
+        if ids.is_unique:
+            return ids, index.get_level_values(ID_LEVEL)
+    if own.nlevels == index.nlevels:
+        if None not in own.names and set(own.names) == set(index.names):
+            index = index.reorder_levels(own.names)
+        return own, index
+    # one of them has the era beside its labels
+    levels = [
+        i.droplevel(ERA_LEVEL) if i.nlevels > 1 and ERA_LEVEL in i.names else i
+        for i in (own, index)
+    ]
+    return levels[0], levels[1]
+
+
+def _is_pandas(values):
+    return isinstance(values, pd.Series | pd.DataFrame)
+
+
+def _is_positional(index):
+    return (
+        isinstance(index, pd.RangeIndex)
+        and index.start == 0
+        and index.step == 1
+        and index.name is None
+    )
+
+
+def _holds_numbers(index, n):
+    """Whether the labels are numbers of a default index of n rows, in another order."""
+    if _is_positional(index) or index.nlevels > 1 or index.dtype.kind not in "iu":
+        return False
+    return len(index) > 0 and index.min() >= 0 and index.max() < n

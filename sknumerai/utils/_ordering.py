@@ -1,0 +1,106 @@
+"""Stable order of many short columns at once."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+
+# Below, a plain argsort costs no more than finding the buckets.
+_MIN_ROWS = 256
+_N_BUCKETS = 2**16
+# Rows of which a larger share lies in the wrong order within its buckets have values
+# too unevenly spread for buckets of equal width.
+_MAX_WRONG = 0.125
+# Columns worked on together, so that they stay in the processor's cache.
+_BLOCK = 16
+
+
+def stable_order(columns):
+    """Sort each row of a matrix, equal values in the order in which they come.
+
+    The same as ``numpy.argsort(columns, axis=1, kind="stable")``, several times
+    faster for a few thousand floats a row. Values are put into 65,536 buckets of equal
+    width, which NumPy sorts by radix; the few neighbours that share a bucket in the
+    wrong order are exchanged. Where values are so uneven that this does not pay,
+    NumPy's own sort is called.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_columns, n_samples)
+        Numbers without NaN, one column of data in each row.
+
+    Returns
+    -------
+    order : ndarray of shape (n_columns, n_samples)
+        Positions of the values in rising order, intp.
+
+    ordered : ndarray of shape (n_columns, n_samples)
+        The values in rising order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknumerai.utils import stable_order
+    >>> order, ordered = stable_order(np.array([[30.0, 10.0, 20.0, 10.0]]))
+    >>> order
+    array([[1, 3, 2, 0]])
+    """
+    m, n = columns.shape
+    if n < _MIN_ROWS or columns.dtype not in (np.float32, np.float64):
+        order = np.argsort(columns, axis=1, kind="stable")
+        return order, np.take_along_axis(columns, order, axis=1)
+    order = np.empty((m, n), dtype=np.intp)
+    ordered = np.empty_like(columns)
+    for start in range(0, m, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        order[block], ordered[block] = _by_buckets(columns[block])
+    return order, ordered
+
+
+def _by_buckets(columns):
+    m, n = columns.shape
+    columns = np.ascontiguousarray(columns)
+    low = columns.min(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        scale = (_N_BUCKETS - 1) / (columns.max(axis=1, keepdims=True) - low)
+        # equal, infinite or subnormal values: one bucket
+        spread = np.isfinite(scale) & (scale > 0) & np.isfinite(low)
+        keys = columns - low
+        keys *= scale
+        if not spread.all():
+            keys[~spread[:, 0]] = 0
+    # the product rises with the value, so the buckets are in order
+    order = np.argsort(keys.astype(np.uint16), axis=1, kind="stable")
+    flat = order if m == 1 else order + np.arange(0, m * n, n)[:, None]
+    ordered = columns.ravel()[flat]
+    wrong = ordered[:, 1:] < ordered[:, :-1]
+    n_wrong = wrong.sum(axis=1)
+    uneven = n_wrong > _MAX_WRONG * n
+    if uneven.any():
+        order[uneven] = np.argsort(columns[uneven], axis=1, kind="stable")
+        ordered[uneven] = np.take_along_axis(columns[uneven], order[uneven], axis=1)
+        wrong[uneven] = False
+    if n_wrong.any():
+        pairs = np.flatnonzero(wrong)
+        # a row of `wrong` is one shorter than a row of `ordered`
+        _exchange(order.reshape(-1), ordered.reshape(-1), pairs + pairs // (n - 1), n)
+    return order, ordered
+
+
+def _exchange(order, ordered, pairs, n):
+    """Exchange neighbours that are in the wrong order until none is left.
+
+    `pairs` are the flat positions of the first of each two. Only values of one bucket
+    are ever exchanged, and equal ones never, so the order stays stable.
+    """
+    while len(pairs):
+        # of neighbouring pairs the first goes first
+        alone = np.ones(len(pairs), dtype=bool)
+        np.greater(pairs[1:] - pairs[:-1], 1, out=alone[1:])
+        first = pairs[alone]
+        second = first + 1
+        for values in (order, ordered):
+            values[first], values[second] = values[second], values[first]
+        pairs = np.concatenate([first - 1, second, pairs[~alone]])
+        # the last of a row has no neighbour, nor has the first of all
+        pairs = pairs[(pairs >= 0) & (pairs % n != n - 1)]
+        pairs = np.unique(pairs[ordered[pairs + 1] < ordered[pairs]])
