@@ -1,0 +1,670 @@
+"""Rules of payment: what each pays, when it holds, what it refuses."""
+
+import ast
+import dataclasses
+import datetime
+import os
+import pickle
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.utils import Bunch
+
+from sknumerai.metrics import PayoutPolicy
+
+DATA = os.environ.get("SKNUMERAI_TEST_DATA")
+SCORE = st.floats(-1, 1)
+
+
+def plain_payout(policy, scores, stake=1.0, factor=1.0):
+    """The formula of Numerai's documentation."""
+    total = sum(weight * scores[name] for name, weight in policy.weights.items())
+    value = factor * total
+    if policy.clip is not None:
+        value = max(-policy.clip, min(policy.clip, value))
+    return stake * value
+
+
+def config(name, multiplier, **others):
+    """An item of roundScoreConfigs with the fields that numerapi 3.1 asks for."""
+    fields = {
+        "id": "b1",
+        "scoreConfigId": "c1",
+        "roundNumberStart": 1343,
+        "roundNumberEnd": None,
+        "name": name,
+        "version": "3",
+        "displayName": None,
+        "totalScoreDays": 60,
+        "returnsLagDays": 2,
+        "dataDelayDays": 2,
+        "universe": None,
+        "isCanonScore": False,
+        "isPayout": multiplier != 0,
+        "scoringStart": datetime.datetime(2026, 9, 3, tzinfo=datetime.UTC),
+        "scoringEnd": datetime.datetime(2026, 12, 1, tzinfo=datetime.UTC),
+        "minMultiplier": multiplier,
+        "maxMultiplier": multiplier,
+        "defaultMultiplier": multiplier,
+        "clipThreshold": 1.0,
+        "stakeThreshold": None,
+        "payoutFactor": 1.0,
+    }
+    return {**fields, **others}
+
+
+def round_of(*configs, **others):
+    """An element of numerapi's list_rounds."""
+    return {
+        "id": "a1",
+        "tournament": 8,
+        "number": 1345,
+        "target": None,
+        "openTime": datetime.datetime(2026, 9, 1, 13, tzinfo=datetime.UTC),
+        "payoutFactor": None,
+        "stakeThreshold": None,
+        "roundScoreConfigs": list(configs),
+        **others,
+    }
+
+
+ATOMIC = (
+    config("correlation", 3.0, displayName="corr60"),
+    config("meta_model_contribution", 15.0, displayName="mmc60"),
+)
+LEGACY = {"version": "6", "totalScoreDays": 20, "clipThreshold": 0.05}
+
+
+# --- the rules that are shipped ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, number, corr, mmc, expected",
+    [
+        ("cyrus20", 650, 0.02, 0.01, 0.5 * 0.02 + 2 * 0.01),
+        ("cyrus20", 1171, 0.01871988, 0.02436461, 0.05),  # 0.05808917 clipped
+        ("cyrus20", 1000, -0.04, -0.02, -0.05),
+        ("ender20", 1172, 0.02, 0.01, 0.75 * 0.02 + 2.25 * 0.01),
+        ("ender20", 1342, 0.05, 0.02, 0.05),
+        ("ender60", 1343, 0.02, 0.01, 3 * 0.02 + 15 * 0.01),
+        ("ender60", 5000, 0.2, 0.05, 1.0),
+        ("ender60", 1343, -0.2, -0.05, -1.0),
+    ],
+)
+def test_rule_pays_the_plain_formula(name, number, corr, mmc, expected):
+    policy = PayoutPolicy.for_round(number)
+    assert policy == PayoutPolicy.from_name(name)
+    scores = {"corr": corr, "mmc": mmc}
+    assert_allclose(policy.payout(scores), expected, rtol=1e-14)
+    assert_allclose(policy.payout(scores), plain_payout(policy, scores), rtol=1e-14)
+
+
+def test_golden_payout_without_clip():
+    policy = PayoutPolicy.from_name("cyrus20")
+    scores = {"corr": 0.01871988, "mmc": 0.02436461}
+    assert_allclose(policy.payout(scores, clip=False), 0.05808917, atol=2e-8)
+    assert_allclose(policy.score(**scores), 0.05808917, atol=2e-8)
+    assert_allclose(policy.score(0.01871988, 0.02436461), 0.05808917, atol=2e-8)
+
+
+@pytest.mark.parametrize(
+    "date, name",
+    [
+        ("2022-04-09", "tc_weekly"),
+        ("2023-04-30", "tc_weekly"),
+        ("2023-05-01", "tc_daily"),
+        ("2023-10-06", "tc_daily"),
+        ("2023-10-07", "tc_last"),
+        ("2024-01-01", "tc_last"),
+        ("2024-01-02", "cyrus20"),
+        (datetime.date(2025, 12, 31), "cyrus20"),
+        (pd.Timestamp("2026-01-01"), "ender20"),
+        (np.datetime64("2026-08-27"), "ender20"),
+        (datetime.datetime(2026, 8, 28, 13), "ender60"),
+        ("2031-01-01", "ender60"),
+    ],
+)
+def test_rule_of_a_date(date, name):
+    assert PayoutPolicy.for_date(date).name == name
+
+
+def test_time_zone_counts():
+    late = pd.Timestamp("2026-08-27 22:00", tz="America/New_York")
+    assert PayoutPolicy.for_date(late).name == "ender60"
+    assert PayoutPolicy.for_date(late.tz_convert("UTC")).name == "ender60"
+
+
+def test_rules_leave_no_round_and_no_day_out():
+    policies = PayoutPolicy.known()
+    for one, following in zip(policies[:-1], policies[1:]):
+        assert one.last_round + 1 == following.first_round
+        next_day = pd.Timestamp(one.last_date) + pd.Timedelta(days=1)
+        assert next_day == pd.Timestamp(following.first_date)
+    assert policies[-1].last_round is None
+    assert policies[-1] == PayoutPolicy.latest()
+    for policy in policies:
+        assert PayoutPolicy.for_round(policy.first_round) == policy
+        assert PayoutPolicy.for_round(np.int64(policy.first_round)) == policy
+        assert PayoutPolicy.for_date(policy.first_date) == policy
+        assert PayoutPolicy.from_name(policy.name) == policy
+
+
+def opening_day(number):
+    """The calendar that the class documents: Saturdays, from 340 on Tue to Sat."""
+    if number < 340:
+        return pd.Timestamp("2022-10-22") - pd.Timedelta(weeks=339 - number)
+    weeks, days = divmod(number - 340, 5)
+    return pd.Timestamp("2022-10-25") + pd.Timedelta(weeks=weeks, days=days)
+
+
+@pytest.mark.parametrize(
+    "number, published",
+    [
+        (311, "2022-04-09"),
+        (339, "2022-10-22"),
+        (340, "2022-10-25"),
+        (485, "2023-05-16"),
+        (589, "2023-10-07"),
+        (650, "2024-01-02"),
+        (1175, "2026-01-06"),
+        (1343, "2026-08-28"),
+        (1345, "2026-09-01"),
+    ],
+)
+def test_calendar_meets_the_days_that_numerai_named(number, published):
+    assert opening_day(number) == pd.Timestamp(published)
+
+
+def test_rounds_and_days_of_the_rules_fit_the_calendar():
+    for policy in PayoutPolicy.known():
+        first, last = policy.first_round, policy.last_round or 1400
+        for number in {first, last, (first + last) // 2}:
+            assert PayoutPolicy.for_date(opening_day(number)) == policy
+
+
+@pytest.mark.parametrize(
+    "find, value", [("for_round", 310), ("for_date", "2022-04-08")]
+)
+def test_before_the_first_known_rule(find, value):
+    with pytest.raises(LookupError, match=r"known from round 311, 2022-04-09, on"):
+        getattr(PayoutPolicy, find)(value)
+
+
+def test_true_contribution_era():
+    make = PayoutPolicy.true_contribution_era
+    policy = make(corr=1, tc=2)
+    assert policy.weights == {"corr": 1, "tc": 2}
+    assert (policy.clip, policy.first_round, policy.last_round) == (0.25, 311, 474)
+    assert_allclose(policy.payout({"corr": 0.02, "tc": -0.03}), 0.02 - 0.06)
+    assert_allclose(policy.payout({"corr": 0.1, "tc": 0.2}), 0.25)
+    assert make(0, 3, number=588).clip == 0.05
+    assert make(2, 1, number=589).weights == {"corr": 2, "tc": 1}
+    # who chose nothing was paid for CORR, and needs no TC
+    default = PayoutPolicy.for_round(400)
+    assert default == make(corr=1, tc=0, number=400)
+    assert default.payout({"corr": 0.03}) == 0.03
+    # a stake on neither paid nothing
+    assert make(0, 0).payout({"corr": 0.5, "tc": 0.5}) == 0
+    frame = pd.DataFrame({"corr": [0.5, 0.2]}, index=["a", "b"])
+    nothing = make(0, 0).payout(frame)
+    assert nothing.tolist() == [0, 0] and nothing.index.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "corr, tc, number",
+    [(2, 0, 400), (1, 4, 400), (-1, 1, 400), (0.3, 1, 400), (1, 2, 589), (1, 1, 600)],
+)
+def test_choices_that_were_not_on_offer(corr, tc, number):
+    with pytest.raises(ValueError, match="a staker could choose corr from 0 to"):
+        PayoutPolicy.true_contribution_era(corr, tc, number=number)
+
+
+@pytest.mark.parametrize("number", [310, 650])
+def test_true_contribution_had_its_time(number):
+    with pytest.raises(ValueError, match="rounds 311 to 649"):
+        PayoutPolicy.true_contribution_era(number=number)
+
+
+# --- a value ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", PayoutPolicy.known(), ids=lambda p: p.name)
+def test_repr_pickle_equality_and_hash(policy):
+    assert eval(repr(policy)) == policy
+    ast.parse(repr(policy), mode="eval")
+    copy = pickle.loads(pickle.dumps(policy))
+    assert copy == policy and hash(copy) == hash(policy)
+    assert policy in {copy}
+    assert dataclasses.replace(policy, clip=0.5) != policy
+    assert policy != "a policy"
+
+
+def test_order_and_case_of_weights_do_not_matter():
+    one = PayoutPolicy({"CORR": 3, " mmc": 15.0})
+    other = PayoutPolicy({"mmc": 15, "corr": np.float32(3)})
+    assert one == other and hash(one) == hash(other)
+    assert dict(one.weights) == {"corr": 3.0, "mmc": 15.0}
+
+
+def test_policies_do_not_change():
+    policy, weights = PayoutPolicy.latest(), {"corr": 1.0}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        policy.clip = 2.0
+    with pytest.raises(TypeError):
+        policy.weights["corr"] = 2.0
+    own = PayoutPolicy(weights)
+    weights["corr"] = 7.0
+    assert own.weights == {"corr": 1.0}
+    with pytest.raises(KeyError):
+        own.weights["mmc"]
+
+
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        ({"weights": {}}, "weights must be a dict"),
+        ({"weights": [3, 15]}, "weights must be a dict"),
+        ({"weights": {"corr": "3"}}, "weight of 'corr' must be a finite number"),
+        ({"weights": {"corr": None}}, "weight of 'corr' is None"),
+        ({"weights": {"corr": np.nan}}, "weight of 'corr' must be a finite number"),
+        ({"weights": {1: 3}}, "name must be a string"),
+        ({"weights": {"corr": 1, "CORR": 2}}, "two entries for 'corr'"),
+        ({"clip": 0}, "clip must be a finite number above 0"),
+        ({"clip": True}, "clip must be a finite number above 0"),
+        ({"payout_factor": -1}, "payout_factor must be a finite number of at least 0"),
+        ({"stake_threshold": np.inf}, "stake_threshold must be a finite number"),
+        ({"horizon": 20.5}, "horizon must be an integer"),
+        ({"first_round": 0}, "first_round must be an integer of at least 1"),
+        ({"first_round": 9, "last_round": 8}, "first_round=9 comes after last_round=8"),
+        ({"first_date": "2024-02-02", "last_date": "2024-02-01"}, "comes after"),
+        ({"first_date": "someday"}, "first_date must be a day such as"),
+        ({"first_date": pd.NaT}, "first_date must be a day such as"),
+        ({"first_date": 20240102}, "first_date must be a day such as"),
+    ],
+)
+def test_bad_fields(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        PayoutPolicy(**{"weights": {"corr": 1}, **kwargs})
+
+
+@pytest.mark.parametrize("field", ["name", "target"])
+def test_names_are_strings(field):
+    with pytest.raises(TypeError, match=f"{field} must be a string"):
+        PayoutPolicy({"corr": 1}, **{field: 3})
+
+
+@pytest.mark.parametrize("number", [None, "1343", 1343.0, True, 0])
+def test_bad_round_numbers(number):
+    with pytest.raises(ValueError, match="number of a round"):
+        PayoutPolicy.for_round(number)
+
+
+@pytest.mark.parametrize("date", [None, "soon", 20240102])
+def test_bad_dates(date):
+    with pytest.raises(ValueError, match="a date is needed|date must be a day"):
+        PayoutPolicy.for_date(date)
+
+
+def test_unknown_name():
+    with pytest.raises(LookupError, match=r"called 'ender61'.*'ender60'"):
+        PayoutPolicy.from_name("ender61")
+
+
+# --- payouts ----------------------------------------------------------------------
+
+
+@given(corr=SCORE, mmc=SCORE, more=st.floats(0, 1), stake=st.floats(0, 1e6))
+@pytest.mark.parametrize("policy", PayoutPolicy.known()[3:], ids=lambda p: p.name)
+def test_monotone_and_bounded(policy, corr, mmc, more, stake):
+    payout = policy.payout({"corr": corr, "mmc": mmc}, stake=stake)
+    assert abs(payout) <= policy.clip * stake
+    assert policy.payout({"corr": corr + more, "mmc": mmc}, stake=stake) >= payout
+    expected = plain_payout(policy, {"corr": corr, "mmc": mmc}, stake)
+    assert_allclose(payout, expected, rtol=1e-12, atol=1e-12)
+
+
+@given(corr=st.floats(-0.01, 0.01), mmc=st.floats(-0.002, 0.002), k=st.floats(-1, 1))
+@pytest.mark.parametrize("policy", PayoutPolicy.known()[3:], ids=lambda p: p.name)
+def test_linear_inside_the_clip(policy, corr, mmc, k):
+    whole = policy.payout({"corr": corr, "mmc": mmc})
+    assert abs(whole) < policy.clip
+    assert_allclose(policy.payout({"corr": k * corr, "mmc": k * mmc}), k * whole)
+    parts = (
+        policy.payout({"corr": corr, "mmc": 0}),
+        policy.payout({"corr": 0, "mmc": mmc}),
+    )
+    assert_allclose(sum(parts), whole, atol=1e-15)
+
+
+def test_factor():
+    policy = PayoutPolicy.from_name("ender20")
+    assert policy.factor() == policy.factor(1_000) == policy.factor(72_000) == 1
+    assert policy.factor(0) == 1
+    assert policy.factor(720_000) == 0.1
+    assert_array_equal(policy.factor([72_000, 144_000]), [1, 0.5])
+    scores = {"corr": 0.1, "mmc": 0.1}
+    # the factor comes before the clip: .3 * .1 is inside it
+    assert_allclose(policy.payout(scores, total_at_risk=720_000), 0.03)
+    assert policy.payout(scores) == 0.05
+    atomic = PayoutPolicy.latest()
+    assert atomic.factor(1e9) == 1
+    assert atomic.payout(scores, total_at_risk=1e9) == 1
+    half = dataclasses.replace(policy, payout_factor=0.5)
+    assert half.factor(1e9) == 0.5
+    assert_allclose(half.payout({"corr": 0.02, "mmc": 0}), 0.0075)
+    for bad in (-1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="total_at_risk"):
+            policy.factor(bad)
+        with pytest.raises(ValueError, match="total_at_risk"):
+            policy.payout(scores, total_at_risk=bad)
+
+
+def test_every_holder_of_scores_gives_the_same():
+    policy = PayoutPolicy.from_name("ender20")
+    frame = pd.DataFrame(
+        {"MMC": [0.01, -0.5, np.nan], "Corr": [0.02, 0.0, 0.1], "fnc": [9, 9, 9]},
+        index=pd.Index([1180, 1181, 1182], name="round"),
+    )
+    stake = [10, 20, 30]
+    expected = [10 * 0.0375, 20 * -0.05, np.nan]
+    result = policy.payout(frame, stake=stake)
+    assert isinstance(result, pd.Series) and result.index.equals(frame.index)
+    assert_allclose(result, expected)
+    by_name = {"corr": frame["Corr"], "mmc": frame["MMC"]}
+    pd.testing.assert_series_equal(policy.payout(by_name, stake=stake), result)
+    pd.testing.assert_series_equal(policy.payout(Bunch(**by_name), stake=stake), result)
+    arrays = {name: value.to_numpy() for name, value in by_name.items()}
+    assert_allclose(policy.payout(arrays, stake=np.array(stake)), expected)
+    lists = {name: value.tolist() for name, value in by_name.items()}
+    assert_allclose(policy.payout(lists, stake=stake), expected)
+    nullable = frame.convert_dtypes()
+    assert_allclose(
+        policy.payout(nullable, stake=pd.Series(stake, frame.index)), expected
+    )
+    for label, value in zip(frame.index, expected):
+        alone = (
+            policy.payout(frame.loc[label], stake=1.0)
+            * stake[frame.index.get_loc(label)]
+        )
+        assert isinstance(alone, float)
+        assert_allclose(alone, value)
+    assert_allclose(
+        policy.score(frame["Corr"], frame["MMC"]),
+        0.75 * frame["Corr"] + 2.25 * frame["MMC"],
+    )
+
+
+def test_scores_of_many_models():
+    policy = PayoutPolicy.from_name("ender60")
+    rng = np.random.default_rng(0)
+    index = pd.Index([1343, 1344, 1345], name="round")
+    corr = pd.DataFrame(rng.normal(0, 0.02, (3, 2)), index, columns=["a", "b"])
+    mmc = corr * 0.1
+    result = policy.payout({"corr": corr, "mmc": mmc}, stake=[1, 2, 3])
+    expected = (3 * corr + 15 * mmc).mul([1, 2, 3], axis=0)
+    pd.testing.assert_frame_equal(result, expected)
+    stakes = pd.DataFrame({"a": [1.0, 2, 3], "b": [0.0, 0, 5]}, index)
+    result = policy.payout({"corr": corr, "mmc": mmc}, stake=stakes)
+    pd.testing.assert_frame_equal(result, (3 * corr + 15 * mmc) * stakes)
+    with pytest.raises(ValueError, match="different indexes or columns"):
+        policy.payout({"corr": corr, "mmc": mmc[["b", "a"]]})
+    with pytest.raises(ValueError, match="stake and the scores have different"):
+        policy.payout({"corr": corr, "mmc": mmc}, stake=stakes[::-1])
+    with pytest.raises(ValueError, match="one entry for each of the rows"):
+        policy.payout({"corr": corr, "mmc": mmc}, stake=[1, 2])
+
+
+def test_name_with_the_days_of_the_rule_comes_first():
+    frame = pd.DataFrame(
+        {"corr": [0.1], "mmc": [0.01], "CORR60": [0.2], "mmc60": [0.02]}
+    )
+    atomic = PayoutPolicy.from_name("ender60")
+    assert_allclose(atomic.payout(frame, clip=False), 3 * 0.2 + 15 * 0.02)
+    legacy = PayoutPolicy.from_name("ender20")
+    assert_allclose(legacy.payout(frame, clip=False), 0.75 * 0.1 + 2.25 * 0.01)
+    api = {"v2_corr20": 0.3, "corr": 0.1, "mmc": 0.01}
+    assert_allclose(legacy.payout(api, clip=False), 0.75 * 0.3 + 2.25 * 0.01)
+    with pytest.raises(ValueError, match=r"scores \['corr', 'mmc'\] are missing"):
+        legacy.payout(frame[["CORR60", "mmc60"]])
+
+
+def test_input_is_left_alone_and_may_be_read_only():
+    values = np.array([0.01, 0.02])
+    values.flags.writeable = False
+    frame = pd.DataFrame({"corr": values, "mmc": values})
+    before = frame.copy()
+    result = PayoutPolicy.latest().payout(frame)
+    pd.testing.assert_frame_equal(frame, before)
+    result.iloc[0] = 7.0
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize(
+    "scores, kwargs, error, message",
+    [
+        ({"corr": 0.1}, {}, ValueError, r"pays for \['corr', 'mmc'\].*\['mmc'\] are"),
+        ({}, {}, ValueError, "are missing"),
+        (0.1, {}, TypeError, "must carry their names"),
+        ([0.1, 0.2], {}, TypeError, "must carry their names"),
+        (np.ones((2, 2)), {}, TypeError, "must carry their names"),
+        ({"corr": "x", "mmc": 1}, {}, ValueError, "corr must be numbers"),
+        ({"corr": np.inf, "mmc": 1}, {}, ValueError, "corr has infinite values"),
+        ({"corr": [1, 2], "mmc": [1]}, {}, ValueError, "must have one shape"),
+        ({"corr": [1, 2], "mmc": 1}, {}, ValueError, "must have one shape"),
+        ({"corr": 1, "CORR": 2, "mmc": 1}, {}, ValueError, "2 of the scores are"),
+        ({"corr": 1, "mmc": 1}, {"stake": -1}, ValueError, "stake must be finite"),
+        ({"corr": 1, "mmc": 1}, {"stake": np.nan}, ValueError, "stake must be finite"),
+        ({"corr": 1, "mmc": 1}, {"stake": "x"}, ValueError, "stake must be numbers"),
+        ({"corr": 1, "mmc": 1}, {"stake": [1, 2]}, ValueError, "one entry for each"),
+    ],
+)
+def test_bad_scores(scores, kwargs, error, message):
+    with pytest.raises(error, match=message):
+        PayoutPolicy.latest().payout(scores, **kwargs)
+
+
+def test_shuffled_index_is_not_taken_by_position():
+    corr = pd.Series([0.1, 0.2], index=["a", "b"])
+    with pytest.raises(ValueError, match="different indexes"):
+        PayoutPolicy.latest().payout({"corr": corr, "mmc": corr[::-1]})
+    with pytest.raises(ValueError, match="different indexes"):
+        PayoutPolicy.latest().score(corr, corr[::-1])
+    frame = pd.DataFrame({"corr": corr, "mmc": corr})
+    with pytest.raises(ValueError, match="stake and the scores"):
+        PayoutPolicy.latest().payout(frame, stake=corr[::-1])
+
+
+def test_score_names_what_is_missing():
+    with pytest.raises(ValueError, match=r"\['mmc'\] are missing"):
+        PayoutPolicy.latest().score(0.1)
+    tc = PayoutPolicy.true_contribution_era(1, 2)
+    assert_allclose(tc.score(corr=0.01, tc=0.02), 0.05)
+
+
+# --- what the API says ------------------------------------------------------------
+
+
+def test_round_of_today():
+    policy = PayoutPolicy.from_round_config(round_of(*ATOMIC))
+    known = PayoutPolicy.latest()
+    for field in ("weights", "clip", "payout_factor", "horizon"):
+        assert getattr(policy, field) == getattr(known, field)
+    assert (policy.first_round, policy.last_round) == (1345, 1345)
+    assert (policy.first_date, policy.name) == ("2026-09-01", "round 1345")
+    assert eval(repr(policy)) == policy
+
+
+def test_round_of_the_rule_before():
+    scores = [
+        config(
+            "correlation", 0.75, displayName="v2_corr20", payoutFactor=None, **LEGACY
+        ),
+        config("meta_model_contribution", 2.25, displayName="mmc", payoutFactor=None)
+        | {**LEGACY, "version": "5"},
+        # scored and not paid
+        config("correlation", 0.0, displayName="corr60"),
+        config("meta_model_contribution", 0.0, displayName="mmc60"),
+        config("feature_neutral_correlation", 0.0, defaultMultiplier=None),
+    ]
+    extra = {"number": "1335", "payoutFactor": Decimal("0.125")}
+    extra |= {"stakeThreshold": "72,000.000"}
+    policy = PayoutPolicy.from_round_config(round_of(*scores, **extra))
+    assert policy.weights == {"corr": 0.75, "mmc": 2.25}
+    assert (policy.clip, policy.horizon, policy.first_round) == (0.05, 20, 1335)
+    assert (policy.payout_factor, policy.stake_threshold) == (0.125, 72_000)
+    # before the stakes are counted the factor is not known and the threshold decides
+    policy = PayoutPolicy.from_round_config(
+        round_of(*scores, number=1335, stakeThreshold="72000")
+    )
+    assert policy.payout_factor is None and policy.factor(144_000) == 0.5
+
+
+def test_numbers_as_the_api_writes_them():
+    corr = config(
+        "correlation",
+        1,
+        defaultMultiplier=Decimal("3.0"),
+        clipThreshold="1",
+        payoutFactor="1.000000000000000000",
+        totalScoreDays="60",
+    )
+    policy = PayoutPolicy.from_round_config(round_of(corr))
+    assert policy.weights == {"corr": 3.0}
+    assert (policy.clip, policy.payout_factor, policy.horizon) == (1, 1, 60)
+
+
+def test_unknown_scores_keep_their_names():
+    scores = [
+        config("neutral_correlation", 1.5, displayName="neutral_corr"),
+        config("alpha", 0.3),
+    ]
+    policy = PayoutPolicy.from_round_config(round_of(*scores))
+    assert policy.weights == {"neutral_correlation": 1.5, "alpha": 0.3}
+    with pytest.raises(ValueError, match="neutral_correlation"):
+        policy.payout({"corr": 1.0, "alpha": 1.0})
+
+
+def test_of_several_versions_the_newest_counts():
+    old = config("correlation", 9.0, version="9", clipThreshold=0.2)
+    new = config("correlation", 3.0, version="10")
+    for order in ((old, new), (new, old)):
+        policy = PayoutPolicy.from_round_config(round_of(*order))
+        assert (policy.weights, policy.clip) == ({"corr": 3.0}, 1.0)
+    later = config("correlation", 5.0, version="1", roundNumberStart=1344)
+    policy = PayoutPolicy.from_round_config(round_of(old, new, later))
+    assert policy.weights == {"corr": 5.0}
+
+
+def test_two_horizons_are_two_scores():
+    twenty = config("correlation", 1.0, totalScoreDays=20)
+    policy = PayoutPolicy.from_round_config(round_of(twenty, *ATOMIC))
+    assert policy.weights == {"corr20": 1.0, "corr60": 3.0, "mmc": 15.0}
+    assert policy.horizon is None
+    scores = {"corr20": 0.01, "corr60": 0.02, "mmc": 0.001}
+    assert_allclose(policy.payout(scores), 0.01 + 0.06 + 0.015)
+
+
+def test_horizon_from_the_displayed_name():
+    corr = config("correlation", 3.0, totalScoreDays=None, displayName="corr60")
+    assert PayoutPolicy.from_round_config(round_of(corr)).horizon == 60
+    short = config("v2_corr20", 3.0, totalScoreDays=None)
+    policy = PayoutPolicy.from_round_config(round_of(short))
+    assert (policy.weights, policy.horizon) == ({"corr": 3.0}, 20)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"name": None}, r"roundScoreConfigs\[0\] says nothing of \['name'\]"),
+        ({"isPayout": None}, r"says nothing of \['isPayout'\]"),
+        ({"defaultMultiplier": None}, "has no defaultMultiplier"),
+        ({"defaultMultiplier": "three"}, "defaultMultiplier .* must be a number"),
+        ({"clipThreshold": True}, "clipThreshold .* must be a number"),
+        ({"payoutFactor": float("nan")}, "payoutFactor .* must be a number"),
+        ({"totalScoreDays": 20.5}, "totalScoreDays .* must be a whole number"),
+        (
+            {"clipThreshold": 0.05},
+            "differ in clipThreshold: {'corr': 0.05, 'mmc': 1.0}",
+        ),
+        ({"payoutFactor": 0.5}, "differ in payoutFactor"),
+    ],
+)
+def test_round_that_cannot_be_read(change, message):
+    scores = [{**ATOMIC[0], **change}, ATOMIC[1]]
+    with pytest.raises(ValueError, match=message):
+        PayoutPolicy.from_round_config(round_of(*scores))
+
+
+def test_missing_keys_of_a_score():
+    short = {"name": "correlation", "isPayout": True, "defaultMultiplier": 3}
+    assert PayoutPolicy.from_round_config(round_of(short)).weights == {"corr": 3}
+    for key in short:
+        with pytest.raises(ValueError, match=key):
+            rest = {k: v for k, v in short.items() if k != key}
+            PayoutPolicy.from_round_config(round_of(rest))
+
+
+@pytest.mark.parametrize(
+    "value, error, message",
+    [
+        (None, TypeError, r"must be a dict, one element of numerapi.NumerAPI\(\)"),
+        ([round_of(*ATOMIC)], TypeError, "must be a dict"),
+        ({"number": 1}, ValueError, r"no list 'roundScoreConfigs'.*numerapi 2.24"),
+        (round_of(), ValueError, "no list 'roundScoreConfigs'"),
+        (round_of("corr"), TypeError, r"roundScoreConfigs\[0\] must be a dict"),
+        (round_of({**ATOMIC[0], "isPayout": "yes"}), TypeError, "True or False"),
+        (round_of(*ATOMIC, number=None), ValueError, "no 'number'"),
+        (round_of(*ATOMIC, number="x"), ValueError, "number .* must be a number"),
+        (round_of(config("correlation", 0.0)), ValueError, "pays for no score"),
+        (
+            round_of(config("correlation", 0.0, isPayout=True)),
+            ValueError,
+            "pays for no score",
+        ),
+    ],
+)
+def test_rounds_that_are_none(value, error, message):
+    with pytest.raises(error, match=message):
+        PayoutPolicy.from_round_config(value)
+
+
+# --- real rounds ------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    not DATA, reason="SKNUMERAI_TEST_DATA does not name the folder of real data"
+)
+def test_payouts_of_real_rounds_under_two_rules():
+    files = [Path(DATA) / f"live_rounds_{name}.csv" for name in ("corr", "mmc")]
+    if not all(file.exists() for file in files):
+        pytest.skip(f"{files} are not there")
+    corr, mmc = (pd.read_csv(file, index_col="roundNumber") for file in files)
+    assert corr.index.equals(mmc.index) and corr.columns.equals(mmc.columns)
+    # rounds 843 to 1171 and 1172 to 1197 were paid by different rules
+    parts = {}
+    for name in ("cyrus20", "ender20"):
+        policy = PayoutPolicy.from_name(name)
+        rows = corr.index.to_series().between(policy.first_round, policy.last_round)
+        scores = {"corr": corr[rows], "mmc": mmc[rows]}
+        payout = policy.payout(scores)
+        weighted = (
+            policy.weights["corr"] * corr[rows] + policy.weights["mmc"] * mmc[rows]
+        )
+        pd.testing.assert_frame_equal(payout, weighted.clip(-0.05, 0.05))
+        # a model that has no score has no payout
+        assert payout.isna().equals(corr[rows].isna() | mmc[rows].isna())
+        unclipped = policy.payout(scores, clip=False)
+        pd.testing.assert_frame_equal(unclipped, weighted)
+        assert (unclipped.abs() > 0.05).to_numpy().sum() > 0
+        parts[name] = payout
+    assert sum(map(len, parts.values())) == len(corr)
+    # the meta model adds nothing to itself: its payout is that of CORR alone
+    own = parts["cyrus20"]["NUMERAI_SWMM"]
+    alone = (0.5 * corr["NUMERAI_SWMM"].loc[own.index]).clip(-0.05, 0.05)
+    assert_allclose(own, alone, atol=1e-12)
