@@ -280,7 +280,7 @@ def _contribution_score(
         )
 
     if caller == "mmc_score":
-        _check_one_column(sides["meta_model"], caller)
+        check_one_column(sides["meta_model"], caller)
     return score_by_era(
         formula,
         y_true,
@@ -293,7 +293,7 @@ def _contribution_score(
     )
 
 
-def _check_one_column(values, caller):
+def check_one_column(values, caller):
     shape = np.shape(values)
     if len(shape) == 2 and shape[1] != 1:
         raise ValueError(

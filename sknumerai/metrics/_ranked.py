@@ -7,6 +7,9 @@ from scipy.special import ndtri
 
 from sknumerai.utils import stable_order
 
+# Share of a column's values that equal the one before, from which all runs are kept.
+_MANY = 0.1
+
 
 class RankTables:
     """Transformed ranks by number of rows, computed once for all eras of that size.
@@ -73,53 +76,43 @@ class RankedColumns:
 
     @property
     def ties(self):
-        """Runs of equal values, or None where there are none."""
+        """Runs of equal values: none, or one or two objects for different columns."""
         if self._order is None:
             self._sort()
         return self._ties
 
     def products(self, vector, transform=1.0):
         """Dot products of each transformed column with a vector: (m,)."""
-        order, n = self.order, len(self)
-        ties = self.ties
-        ranked = vector[order]
-        table, _ = self.tables.whole(n, transform)
-        sums = ranked @ table
-        if ties is not None:
-            at = ties.values(self.tables, transform)
-            parts = np.add.reduceat(ranked[ties.columns].ravel(), ties.starts)
-            sums[ties.columns] = np.add.reduceat(parts * at, ties.first)
+        ranked = vector.take(self.order)
+        sums = ranked @ self.tables.whole(len(self), transform)[0]
+        for ties in self.ties:
+            ties.correct_products(sums, ranked, self.tables, transform)
         return sums
 
     def moments(self, transform=1.0):
         """Sum and sum of squares of each transformed column: two of shape (m,)."""
-        m, ties = len(self.order), self.ties
-        _, square = self.tables.whole(len(self), transform)
+        m = len(self.order)
+        square = self.tables.whole(len(self), transform)[1]
         total, squares = np.zeros(m), np.full(m, square)
-        if ties is not None:
-            at = ties.values(self.tables, transform)
-            weighted = at * ties.counts
-            total[ties.columns] = np.add.reduceat(weighted, ties.first)
-            squares[ties.columns] = np.add.reduceat(weighted * at, ties.first)
+        for ties in self.ties:
+            ties.correct_moments(total, squares, self.tables, transform)
         return total, squares
 
     def gaussian(self, transform=1.0):
         """The transformed columns themselves: (n, m), not to be changed."""
         if transform not in self._dense:
-            order, n = self.order, len(self)
-            ties = self.ties
             # one column after the other in memory, as they are written
-            dense = np.empty((len(order), n))
-            table, _ = self.tables.whole(n, transform)
-            np.put_along_axis(dense, order, table[None, :], axis=1)
-            if ties is not None:
-                at = ties.values(self.tables, transform)
-                spread = np.repeat(at, ties.counts).reshape(-1, n)
-                at_ties = np.empty_like(spread)
-                np.put_along_axis(at_ties, order[ties.columns], spread, axis=1)
-                dense[ties.columns] = at_ties
+            dense = np.empty(self.order.shape)
+            table = self.tables.whole(len(self), transform)[0]
+            np.put_along_axis(dense, self.order, table[None, :], axis=1)
+            for ties in self.ties:
+                ties.correct_dense(dense, self.order, self.tables, transform)
             self._dense[transform] = dense.T
         return self._dense[transform]
+
+    def is_constant(self):
+        """Which columns hold the same value in all rows: (m,)."""
+        return self.moments()[1] == 0
 
     def _sort(self):
         self._order, ordered = stable_order(_sortable(self.values))
@@ -127,16 +120,63 @@ class RankedColumns:
 
 
 def _find_ties(ordered):
+    m, n = ordered.shape
     equal = ordered[:, 1:] == ordered[:, :-1]
-    tied = equal.any(axis=1)
-    if not tied.any():
-        return None
-    columns = np.flatnonzero(tied)
-    return _Ties(columns, equal if len(columns) == len(tied) else equal[columns])
+    pairs = np.flatnonzero(equal)
+    if not len(pairs):
+        return []
+    columns = pairs // (n - 1)
+    many = np.bincount(columns, minlength=m) > _MANY * n
+    found = []
+    if many.any():
+        found.append(_ManyTies(np.flatnonzero(many), equal[many]))
+    if not many.all():
+        keep = ~many[columns]
+        if keep.any():
+            # a row of `equal` is one shorter than a row of `ordered`
+            found.append(_FewTies((pairs + columns)[keep], n))
+    return found
 
 
-class _Ties:
-    """Runs of equal values in the sorted columns that have any."""
+class _FewTies:
+    """Runs of equal values in columns that have but a few: the rest is as without."""
+
+    def __init__(self, pairs, n):
+        new = np.ones(len(pairs), dtype=bool)
+        np.greater(pairs[1:] - pairs[:-1], 1, out=new[1:])
+        first = np.flatnonzero(new)
+        starts = pairs[first]
+        counts = np.diff(first, append=len(pairs)) + 1
+        skipped = starts - (np.cumsum(counts) - counts)
+        self.n = n
+        # flat positions of all values in runs, sorted
+        self.at = np.repeat(skipped, counts) + np.arange(counts.sum())
+        self.columns, self.ranks = np.divmod(self.at, n)
+        self.half_steps = np.repeat(2 * (starts % n) + counts - 1, counts)
+
+    def correct_products(self, sums, ranked, tables, transform):
+        was, is_ = self._values(tables, transform)
+        self._add(sums, ranked.ravel()[self.at] * (is_ - was))
+
+    def correct_moments(self, total, squares, tables, transform):
+        was, is_ = self._values(tables, transform)
+        self._add(total, is_ - was)
+        self._add(squares, is_**2 - was**2)
+
+    def correct_dense(self, dense, order, tables, transform):
+        _, is_ = self._values(tables, transform)
+        dense[self.columns, order.ravel()[self.at]] = is_
+
+    def _values(self, tables, transform):
+        whole, half = tables.whole(self.n, transform), tables.half(self.n, transform)
+        return whole[0][self.ranks], half[self.half_steps]
+
+    def _add(self, sums, parts):
+        sums += np.bincount(self.columns, weights=parts, minlength=len(sums))
+
+
+class _ManyTies:
+    """Runs of equal values in columns that consist of them: one value for each run."""
 
     def __init__(self, columns, equal):
         n = equal.shape[1] + 1
@@ -149,14 +189,27 @@ class _Ties:
         # the run that each column begins with
         self.first = np.searchsorted(self.starts, np.arange(len(columns)) * n)
         # twice the mean rank, counted from 0
-        self._half_steps = 2 * (self.starts % n) + self.counts - 1
-        self._values = {}
+        self.half_steps = 2 * (self.starts % n) + self.counts - 1
 
-    def values(self, tables, transform):
-        if transform not in self._values:
-            table = tables.half(self.n, transform)
-            self._values[transform] = table[self._half_steps]
-        return self._values[transform]
+    def correct_products(self, sums, ranked, tables, transform):
+        parts = np.add.reduceat(ranked[self.columns].ravel(), self.starts)
+        parts *= self._values(tables, transform)
+        sums[self.columns] = np.add.reduceat(parts, self.first)
+
+    def correct_moments(self, total, squares, tables, transform):
+        values = self._values(tables, transform)
+        weighted = values * self.counts
+        total[self.columns] = np.add.reduceat(weighted, self.first)
+        squares[self.columns] = np.add.reduceat(weighted * values, self.first)
+
+    def correct_dense(self, dense, order, tables, transform):
+        values = np.repeat(self._values(tables, transform), self.counts)
+        rows = dense[self.columns]
+        np.put_along_axis(rows, order[self.columns], values.reshape(-1, self.n), 1)
+        dense[self.columns] = rows
+
+    def _values(self, tables, transform):
+        return tables.half(self.n, transform)[self.half_steps]
 
 
 def _transformed(ranks, n, transform):

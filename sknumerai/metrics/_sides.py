@@ -9,6 +9,7 @@ from sknumerai.utils import ERA_LEVEL
 
 # Inputs with many columns, or not meant to be ranked: handed to formulas as they are.
 PLAIN = ("features", "neutralizers", "sample_weight")
+MATRICES = ("features", "neutralizers")
 ID_LEVEL = "id"
 
 
@@ -64,7 +65,8 @@ class Side:
             at = rows if self.positions is None else self.positions[rows]
             values = self.values
             part = values.iloc[at].to_numpy() if _is_pandas(values) else values[at]
-            return self._check_plain(part)
+            part = self._check_plain(part)
+            return part[:, None] if part.ndim == 1 and self.name in MATRICES else part
         if self._present is None:
             self._read_whole()
         part = self._whole[rows]

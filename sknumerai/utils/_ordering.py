@@ -70,19 +70,23 @@ def _by_buckets(columns):
             keys[~spread[:, 0]] = 0
     # the product rises with the value, so the buckets are in order
     order = np.argsort(keys.astype(np.uint16), axis=1, kind="stable")
-    flat = order if m == 1 else order + np.arange(0, m * n, n)[:, None]
-    ordered = columns.ravel()[flat]
+    ordered = np.empty_like(columns)
+    for values, rows, out in zip(columns, order, ordered):
+        # clip: without the copy that a check of the positions would make
+        values.take(rows, out=out, mode="clip")
     wrong = ordered[:, 1:] < ordered[:, :-1]
-    n_wrong = wrong.sum(axis=1)
-    uneven = n_wrong > _MAX_WRONG * n
+    pairs = np.flatnonzero(wrong)
+    if not len(pairs):
+        return order, ordered
+    # a row of `wrong` is one shorter than a row of `ordered`
+    rows = pairs // (n - 1)
+    uneven = np.bincount(rows, minlength=m) > _MAX_WRONG * n
+    pairs += rows
     if uneven.any():
         order[uneven] = np.argsort(columns[uneven], axis=1, kind="stable")
         ordered[uneven] = np.take_along_axis(columns[uneven], order[uneven], axis=1)
-        wrong[uneven] = False
-    if n_wrong.any():
-        pairs = np.flatnonzero(wrong)
-        # a row of `wrong` is one shorter than a row of `ordered`
-        _exchange(order.reshape(-1), ordered.reshape(-1), pairs + pairs // (n - 1), n)
+        pairs = pairs[~uneven[rows]]
+    _exchange(order.reshape(-1), ordered.reshape(-1), pairs, n)
     return order, ordered
 
 
@@ -96,11 +100,19 @@ def _exchange(order, ordered, pairs, n):
         # of neighbouring pairs the first goes first
         alone = np.ones(len(pairs), dtype=bool)
         np.greater(pairs[1:] - pairs[:-1], 1, out=alone[1:])
-        first = pairs[alone]
+        first = pairs if alone.all() else pairs[alone]
         second = first + 1
         for values in (order, ordered):
-            values[first], values[second] = values[second], values[first]
-        pairs = np.concatenate([first - 1, second, pairs[~alone]])
-        # the last of a row has no neighbour, nor has the first of all
-        pairs = pairs[(pairs >= 0) & (pairs % n != n - 1)]
-        pairs = np.unique(pairs[ordered[pairs + 1] < ordered[pairs]])
+            low = values.take(second)
+            values[second] = values.take(first)
+            values[first] = low
+        # what may be wrong now: the pairs left over, and those beside the exchanged
+        beside = np.concatenate([first - 1, second, pairs[~alone]])
+        pairs = np.unique(_wrong(ordered, beside, n))
+
+
+def _wrong(ordered, pairs, n):
+    """Those of the pairs that are in the wrong order and of one row."""
+    low, high = ordered.take(pairs, mode="clip"), ordered.take(pairs + 1, mode="clip")
+    pairs = pairs[high < low]
+    return pairs[(pairs >= 0) & (pairs % n != n - 1)]
