@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-from scipy.linalg.lapack import dpocon, dpotrf, dpotrs, dpstrf
+from scipy.linalg.lapack import dlange, dpocon, dpotrf, dpotrs, dpstrf
 
 # Numerai's tools call numpy.linalg.lstsq with this cut-off for singular values.
 RCOND = 1e-6
@@ -13,6 +13,8 @@ _GRAM_RCOND = 1e-10
 # Columns whose part outside the span of the others is smaller than this share of the
 # longest column are in it.
 _DEPENDENT = 1e-12
+# Changes of a fit by a smaller share of y are not worth a pass over A.
+_ROUNDING = 1e-13
 # Integers up to here are exact in float32.
 _FLOAT32_EXACT = 2**24
 
@@ -211,7 +213,8 @@ class _Design:
         A = self.A
         k = A.shape[1]
         gram = np.empty((k + self.fit_intercept,) * 2, order="F")
-        gram[:k, :k] = A.T @ A
+        # symmetric: transposed it is copied in the order of memory
+        gram[:k, :k] = (A.T @ A).T
         if self.fit_intercept:
             gram[k, :k] = gram[:k, k] = A.sum(axis=0, dtype=np.float64)
             gram[k, k] = len(A)
@@ -221,10 +224,14 @@ class _Design:
         """Row blocks of [A, 1] in float64, each of about 32 MB."""
         n, k = self.A.shape
         step = max(1, 2**22 // (k + 1))
+        # a copy to the other order of memory would take longer than the product
+        order = "F" if self.A.strides[0] < self.A.strides[1] else "C"
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
-            block = np.ones((rows.stop - rows.start, k + self.fit_intercept))
+            size = rows.stop - rows.start, k + self.fit_intercept
+            block = np.empty(size, order=order)
             block[:, :k] = self.A[rows]
+            block[:, k:] = 1.0
             yield rows, block
 
     def dot(self, coef):
@@ -261,10 +268,15 @@ def _fit_by_cholesky(y, design):
         factor, info = dpotrf(gram, lower=True, overwrite_a=False)
         if info != 0 or not _well_conditioned(factor, gram):
             return None
-    coef = _solve(factor, design.tdot(y))
-    fit = design.dot(coef)
+    fit = design.dot(_solve(factor, design.tdot(y)))
     # one step of refinement takes back what the squared condition number cost
-    return fit + design.dot(_solve(factor, design.tdot(y - fit)))
+    moment = design.tdot(y - fit)
+    coef = _solve(factor, moment)
+    # the length of the step, known before it is made
+    step = np.einsum("ij,ij->j", moment, coef)
+    if (step <= _ROUNDING**2 * np.einsum("ij,ij->j", y, y)).all():
+        return fit
+    return fit + design.dot(coef)
 
 
 def _independent_columns(design, gram):
@@ -293,7 +305,7 @@ def _independent_columns(design, gram):
 
 
 def _well_conditioned(factor, gram):
-    norm = np.abs(gram).sum(axis=0).max()
+    norm = dlange("1", gram)
     return dpocon(factor, norm, uplo="L")[0] > _GRAM_RCOND
 
 
