@@ -13,13 +13,22 @@ from sknumerai.metrics._correlation import (
     spearman_score,
 )
 from sknumerai.metrics._deflated import deflated_sharpe, probabilistic_sharpe
-from sknumerai.metrics._dissimilarity import exposure_dissimilarity
+from sknumerai.metrics._dissimilarity import (
+    exposure_dissimilarity,
+    fnc_dissimilarity_score,
+)
 from sknumerai.metrics._exposure import (
     feature_exposures,
     max_feature_exposure,
     rms_feature_exposure,
 )
 from sknumerai.metrics._k_fold import k_fold_score
+from sknumerai.metrics._neutral import (
+    fnc_score,
+    legacy_fnc_score,
+    neutral_contribution_score,
+    neutral_corr_score,
+)
 from sknumerai.metrics._neutral_churn import (
     neutral_churn_penalty,
     neutral_churn_score,
@@ -60,9 +69,12 @@ __all__ = [
     "era_scores",
     "exposure_dissimilarity",
     "feature_exposures",
+    "fnc_dissimilarity_score",
+    "fnc_score",
     "k_fold_score",
     "learn_payout_score",
     "legacy_corr_score",
+    "legacy_fnc_score",
     "longest_losing_run",
     "make_era_scorer",
     "max_drawdown",
@@ -70,6 +82,8 @@ __all__ = [
     "mmc_score",
     "neutral_churn_penalty",
     "neutral_churn_score",
+    "neutral_contribution_score",
+    "neutral_corr_score",
     "neutralized_weights",
     "numerai_corr_score",
     "numerai_corr_scorer",
