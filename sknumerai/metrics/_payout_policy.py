@@ -82,16 +82,16 @@ class PayoutPolicy:
     -----
     The rules that are shipped, :meth:`known` lists them:
 
-    ================ ============== ================== ==== ============== =========
-    name             first round    pays               clip factor         target
-    ================ ============== ================== ==== ============== =========
-    "tc_weekly"      311 2022-04-09 staker's choice    .25  300,000 NMR    20 days
-    "tc_daily"       475 2023-05-02 staker's choice    .05  72,000 NMR     20 days
-    "tc_last"        589 2023-10-07 staker's choice    .05  72,000 NMR     20 days
-    "cyrus20"        650 2024-01-02 .5 CORR + 2 MMC    .05  72,000 NMR     cyrus_20
-    "ender20"       1172 2026-01-01 .75 CORR+2.25 MMC  .05  72,000 NMR     ender_20
-    "ender60"       1343 2026-08-28 3 CORR + 15 MMC    1    1              ender_60
-    ================ ============== ================== ==== ============== =========
+    ===========  ===============  ====================  ====  ===========  ========
+    name         first round      pays                  clip  factor       target
+    ===========  ===============  ====================  ====  ===========  ========
+    "tc_weekly"  311, 2022-04-09  staker's choice       0.25  300,000 NMR  20 days
+    "tc_daily"   475, 2023-05-02  staker's choice       0.05  72,000 NMR   20 days
+    "tc_last"    589, 2023-10-07  staker's choice       0.05  72,000 NMR   20 days
+    "cyrus20"    650, 2024-01-02  0.5 CORR + 2 MMC      0.05  72,000 NMR   cyrus_20
+    "ender20"    1172 2026-01-01  0.75 CORR + 2.25 MMC  0.05  72,000 NMR   ender_20
+    "ender60"    1343 2026-08-28  3 CORR + 15 MMC       1     1            ender_60
+    ===========  ===============  ====================  ====  ===========  ========
 
     Where Numerai named only a day (1 May 2023, 1 January 2026), the round is the first
     that opened from then on: rounds opened on Saturdays up to 339, and from 340 (25
