@@ -5,12 +5,14 @@
 import numpy as np
 
 from sknumerai.metrics._by_era import score_by_era
+from sknumerai.metrics._correlation import check_top_bottom
 from sknumerai.metrics._exposure_vectors import (
     as_columns,
     check_method,
     correlate,
     dissimilarity,
 )
+from sknumerai.metrics._neutral import fnc_of
 
 
 def exposure_dissimilarity(
@@ -110,6 +112,124 @@ def exposure_dissimilarity(
         aggregate=aggregate,
         min_coverage=min_coverage,
         needs_target=False,
+        caller=caller,
+    )
+
+
+def fnc_dissimilarity_score(
+    y_true,
+    y_pred,
+    features,
+    example_predictions,
+    *,
+    groups=None,
+    aggregate="mean",
+    method="pearson",
+    top_bottom=None,
+    min_coverage=1.0,
+):
+    """Compute the product of FNC and exposure dissimilarity, by era.
+
+    High for signals that are unlike the example's and know something that no linear bet
+    on features does. Of the scores that Numerai looked at it was the second best proxy
+    of True Contribution, the gain of the fund's portfolio from a model.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Targets. Rows whose target is NaN (not resolved) are left out, up to a fifth of
+        an era; eras without any target have no score.
+
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_models)
+        Predictions, NaN where missing. The columns are models.
+
+    features : array-like of shape (n_samples, n_features)
+        Finite features, for both factors: those of FNCv3 are the feature set
+        "fncv3_features". A DataFrame is matched by its index.
+
+    example_predictions : array-like of shape (n_samples,)
+        Predictions of the example model. A pandas object is matched by its index and
+        may be of more or fewer rows than are scored.
+
+    groups : array-like of shape (n_samples,), default=None
+        Era of each row. By default the index level "era" of y_true or y_pred; where
+        there is none, all rows are one era.
+
+    aggregate : str, callable or None, default="mean"
+        How the scores of eras become one, see :func:`numerai_corr_score`.
+
+    method : {"pearson", "spearman"}, default="pearson"
+        Which correlation the exposures are.
+
+    top_bottom : int, default=None
+        Take FNC over only so many rows of either end, see :func:`fnc_score`. The
+        exposures stay those of all rows.
+
+    min_coverage : float, default=1.0
+        Share of the scored eras that `features` and `example_predictions` must cover,
+        see :func:`mmc_score`.
+
+    Returns
+    -------
+    score : float, Series or DataFrame
+        As :func:`numerai_corr_score` returns it. NaN for an era in which either factor
+        is.
+
+    Raises
+    ------
+    ValueError
+        As :func:`fnc_score` and :func:`exposure_dissimilarity` raise it.
+
+    See Also
+    --------
+    fnc_score : The one factor.
+    exposure_dissimilarity : The other.
+
+    Notes
+    -----
+    Both factors are of the rows that have a target. For other features in each factor,
+    multiply the two functions' scores of eras (``aggregate=None``).
+
+    References
+    ----------
+    mdo, "True Contribution Details", Numerai's forum (2022).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknumerai.metrics import fnc_dissimilarity_score
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.integers(0, 5, size=(500, 3)).astype(np.int8)
+    >>> y_true = rng.integers(0, 5, size=500) / 4
+    >>> y_pred = y_true + rng.normal(size=500)
+    >>> example = features[:, 0] + y_true
+    >>> round(fnc_dissimilarity_score(y_true, y_pred, features, example), 2)
+    0.21
+    """
+    caller = "fnc_dissimilarity_score"
+    check_method(method, caller)
+    check_top_bottom(top_bottom, caller)
+
+    def formula(target, pred, features, example_predictions):
+        fnc = fnc_of(
+            target,
+            pred,
+            as_columns(features, caller),
+            top_bottom=top_bottom,
+            caller=caller,
+        )
+        return fnc * dissimilarity_of(
+            pred, features, example_predictions, method, caller
+        )
+
+    return score_by_era(
+        formula,
+        y_true,
+        y_pred,
+        sides={"features": features, "example_predictions": example_predictions},
+        groups=groups,
+        aggregate=aggregate,
+        min_coverage=min_coverage,
         caller=caller,
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sknumerai.metrics._churn import rank_churn
+from sknumerai.metrics._neutral import residuals
 from sknumerai.metrics._sides import Side
 from sknumerai.metrics._snapshots import (
     check_share,
@@ -19,10 +20,7 @@ from sknumerai.metrics._snapshots import (
     same_rows,
     score_pairs,
 )
-from sknumerai.utils import gaussian_ranks, least_squares_residuals
-
-# What is left of a signal by rounding, as a share of it.
-_ROUNDING = 1e-10
+from sknumerai.utils import gaussian_ranks
 
 
 def neutral_churn_score(
@@ -283,9 +281,8 @@ def neutral_signal(values, neutralizers):
     # models that have the same rows share one factorization
     for rows, columns in same_rows(values):
         scores = gaussian_ranks(values[np.ix_(rows, columns)])
-        left = least_squares_residuals(scores, neutralizers[rows])
-        nothing = np.abs(left).max(axis=0) <= _ROUNDING * np.abs(scores).max(axis=0)
-        out[np.ix_(rows, columns)] = np.where(nothing, np.nan, left)
+        left = residuals(scores, neutralizers[rows])
+        out[np.ix_(rows, columns)] = np.where(left.any(axis=0), left, np.nan)
     return out
 
 

@@ -5,7 +5,11 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from sknumerai.metrics import exposure_dissimilarity
+from sknumerai.metrics import (
+    exposure_dissimilarity,
+    fnc_dissimilarity_score,
+    fnc_score,
+)
 from tests.metrics.eras_of_models import make_rows
 
 
@@ -105,3 +109,23 @@ def test_bad_input_gets_a_sentence():
         exposure_dissimilarity(None, p, X, p, method="numerai")
     with pytest.raises(ValueError, match="y_pred has 4 rows and example_predictions"):
         exposure_dissimilarity(None, p, X, p[:3])
+
+
+def test_product_with_fnc():
+    y, p, X = make_rows(np.random.default_rng(4), n=80)
+    y, example = y.copy(), X["feature_1"] + y
+    y.iloc[:7] = np.nan
+    p.iloc[3:9, 1] = np.nan
+    known = y.notna()
+    for top_bottom in (None, 10):
+        kwargs = {"aggregate": None}
+        got = fnc_dissimilarity_score(y, p, X, example, top_bottom=top_bottom, **kwargs)
+        fnc = fnc_score(y, p, X, top_bottom=top_bottom, **kwargs)
+        unlike = exposure_dissimilarity(None, p[known], X, example, **kwargs)
+        assert_allclose(got, fnc * unlike, atol=1e-13)
+    one = fnc_dissimilarity_score(y, p["model_0"], X, example, method="spearman")
+    assert isinstance(one, float)
+    with pytest.raises(ValueError, match="method must be one of"):
+        fnc_dissimilarity_score(y, p, X, example, method="numerai")
+    with pytest.raises(ValueError, match="top_bottom must be an integer"):
+        fnc_dissimilarity_score(y, p, X, example, top_bottom=-1)
