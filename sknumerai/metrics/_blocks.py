@@ -77,11 +77,12 @@ def effective_n_eras(scores, *, horizon=None, block_size=None, nan_policy="propa
     >>> noise = np.random.default_rng(0).normal(size=403)
     >>> overlapping = np.convolve(noise, np.ones(4), mode="valid")
     >>> round(effective_n_eras(overlapping, horizon=20))
-    111
+    107
     """
     caller = "effective_n_eras"
     table, _ = as_table(scores)
     rows = block_rows(table, horizon, block_size, caller)
+    check_enough(len(table), rows, caller)
     values = drop_missing(table, nan_policy, caller)
     return by_model(scores, [independent_eras(v, rows) for v in values])
 
@@ -93,11 +94,8 @@ def independent_eras(values, rows):
         return np.nan
     centred = values - values.mean()
     products = np.correlate(centred, centred, mode="full")[n_eras - 1 :]
-    lag = np.arange(n_eras)
-    # the chance that a pair of rows so far apart stays in one block, round the end too
-    kept = (1 - lag / n_eras) * (1 - 1 / rows) ** lag
-    kept += lag / n_eras * (1 - 1 / rows) ** (n_eras - lag)
-    variance = products[0] + 2 * (kept[1:] * products[1:]).sum()
+    stay = _staying(n_eras, rows, "stationary")
+    variance = products[0] + 2 * (stay[1:] * products[1:]).sum()
     variance *= correction(n_eras, rows, "stationary") ** 2
     if variance <= 0:
         return float(n_eras)
@@ -137,17 +135,48 @@ def check_enough(n_eras, rows, caller):
 def correction(n_eras, rows, method):
     """Factor by which resampled blocks understate a standard error.
 
-    Deviations from the own mean of so few blocks are too small, as with any variance
-    over n instead of n - 1; and blocks cut off a part of the dependence of eras that
-    overlap by half a block.
+    Blocks cut off a part of the dependence of eras, and deviations from the own mean of
+    few blocks are too small, as with any variance over n instead of n - 1. Both are
+    exactly known for a mean of eras that overlap by half a block.
     """
+    lag = np.arange(n_eras)
+    covariance = np.maximum(1 - lag * OVERLAPS_PER_BLOCK / rows, 0)
+    covariance[0] = 1
+    # of each era with the sum of all
+    partial = covariance.cumsum()
+    with_sum = partial + partial[::-1] - 1
+    of_mean = with_sum.sum() / n_eras**2
+    # expected sums of products of deviations from the mean, so many eras apart
+    n_pairs = n_eras - lag
+    products = n_pairs * (covariance + of_mean)
+    products -= 2 * with_sum.cumsum()[::-1] / n_eras
+    stay = _staying(n_eras, rows, method)
+    seen = (products[0] + 2 * (stay[1:] * products[1:]).sum()) / n_eras**2
+    return np.sqrt(of_mean / seen)
+
+
+def freedom(n_eras, rows, method):
+    """Degrees of freedom of a standard error by resampled blocks.
+
+    Satterthwaite's rule for eras that overlap by half a block; these lines follow it to
+    a tenth from two blocks on.
+    """
+    if rows == 1:
+        return n_eras - 1
     n_blocks = n_eras / rows
-    overlap = rows / OVERLAPS_PER_BLOCK
-    lag = np.arange(1, np.ceil(overlap))
-    dependence = 1 - lag / overlap
-    kept = 1 - lag / rows if method == "circular" else (1 - 1 / rows) ** lag
-    lost = (1 + 2 * dependence.sum()) / (1 + 2 * (dependence * kept).sum())
-    return np.sqrt(lost * n_blocks / (n_blocks - 1))
+    return 1.13 * n_blocks - 0.6 if method == "circular" else 0.78 * n_blocks + 0.9
+
+
+def _staying(n_eras, rows, method):
+    """Chance that two eras, so many rows apart, stay together, round the end too."""
+    lag = np.arange(n_eras)
+    if method == "circular":
+        length = max(1, round(rows))
+        away = n_eras - lag
+        return np.maximum(1 - lag / length, 0) + np.maximum(1 - away / length, 0)
+    share = lag / n_eras
+    keep = 1 - 1 / rows
+    return (1 - share) * keep**lag + share * keep ** (n_eras - lag)
 
 
 def _eras_of_horizon(horizon):

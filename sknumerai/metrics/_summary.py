@@ -370,7 +370,7 @@ def score_summary(
     ... ).round(3)
     mean           0.020
     mean_low       0.017
-    mean_high      0.023
+    mean_high      0.024
     n_eras       200.000
     dtype: float64
     """
