@@ -82,6 +82,7 @@ def test_is_the_slope_of_the_meta_models_covariance():
     y, p, meta = make_era(1, n=500)
     t = 4 * (y - y.mean())
     g, u = gaussian(meta), gaussian(p["m0"])
+
     # the length of the blend is kept: what is parallel to the meta model is lost
     def score(share):
         blend = g + share * u
