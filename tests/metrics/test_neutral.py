@@ -30,7 +30,7 @@ def make_era(seed, n=200, m=3, k=12, digits=8):
     F.columns = [f"f{j}" for j in range(k)]
     p = pd.DataFrame(rng.normal(size=(n, m)).round(digits), index=index)
     p.columns = [f"m{j}" for j in range(m)]
-    p += 0.3 * F.to_numpy()[:, :m]
+    p += 0.3 * F.to_numpy()[:, :1]
     meta = pd.Series(rng.normal(size=n).round(digits), index=index, name="meta")
     return y, p, meta, F
 
