@@ -3,8 +3,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 __all__ = [
+    "HorizonWarning",
     "InterruptedFitWarning",
+    "LeakageWarning",
     "MissingErasError",
+    "MissingIndexError",
     "OneEraWarning",
     "SubmissionError",
     "UnknownHorizonError",
@@ -21,6 +24,19 @@ class MissingErasError(LookupError):
     --------
     >>> from sknumerai.exceptions import MissingErasError
     >>> issubclass(MissingErasError, LookupError)
+    True
+    """
+
+
+class MissingIndexError(LookupError):
+    """The rows of an input could not be told, for want of an index.
+
+    A LookupError for the same reason as :class:`MissingErasError`.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import MissingIndexError
+    >>> issubclass(MissingIndexError, LookupError)
     True
     """
 
@@ -67,5 +83,27 @@ class InterruptedFitWarning(UserWarning):
     --------
     >>> from sknumerai.exceptions import InterruptedFitWarning
     >>> issubclass(InterruptedFitWarning, UserWarning)
+    True
+    """
+
+
+class LeakageWarning(UserWarning):
+    """Eras are scored that the model was fitted on.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import LeakageWarning
+    >>> issubclass(LeakageWarning, UserWarning)
+    True
+    """
+
+
+class HorizonWarning(UserWarning):
+    """A benchmark or a payout rule is of another horizon than the target.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import HorizonWarning
+    >>> issubclass(HorizonWarning, UserWarning)
     True
     """

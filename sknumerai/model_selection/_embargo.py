@@ -2,12 +2,11 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from sknumerai.exceptions import UnknownHorizonError
+from sknumerai.utils import target_horizon
 
 # Eras by rule and horizon in days. A label of 20 days is fixed by prices of the next 22
 # trading days, so it overlaps those of the next 3 weekly eras and is known after 4.
@@ -16,7 +15,6 @@ EMBARGO = {
     "known": {20: 4, 60: 12},
     "overlap": {20: 3, 60: 11},
 }
-_HORIZON = re.compile(r".*_(\d+)d?", re.IGNORECASE)
 
 
 def embargo_for(target, *, rule="official"):
@@ -94,8 +92,7 @@ def _names(target):
 def _horizon(name):
     if isinstance(name, int | np.integer) and not isinstance(name, bool):
         return int(name)
-    match = _HORIZON.fullmatch(name) if isinstance(name, str) else None
-    return int(match[1]) if match else None
+    return target_horizon(name)
 
 
 def _describe(target, names, horizons, eras):

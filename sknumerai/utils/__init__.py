@@ -9,6 +9,8 @@ from sknumerai.utils._eras import (
     one_era,
     refuse_era_column,
 )
+from sknumerai.utils._fitted_eras import fitted_eras, warn_of_leakage
+from sknumerai.utils._horizon import model_horizon, target_horizon
 from sknumerai.utils._linalg import (
     least_squares_residuals,
     orthogonalize,
@@ -35,9 +37,11 @@ __all__ = [
     "era_gaussian_ranks",
     "era_normalized_ranks",
     "era_numbers",
+    "fitted_eras",
     "gaussian_ranks",
     "import_optional",
     "least_squares_residuals",
+    "model_horizon",
     "normalized_ranks",
     "one_era",
     "orthogonalize",
@@ -45,5 +49,7 @@ __all__ = [
     "refuse_era_column",
     "signed_power",
     "stable_order",
+    "target_horizon",
     "unit_columns",
+    "warn_of_leakage",
 ]
