@@ -191,6 +191,14 @@ def test_identical_and_opposite_predictions():
     assert turnover_score(None, now, previous=now) == 0
 
 
+def test_churn_that_rounding_made_negative_had_no_penalty():
+    rng = np.random.default_rng(0)
+    for n in range(2, 60):
+        p = pd.Series(rng.normal(size=n), index=[f"T{i}" for i in range(n)])
+        assert churn_score(None, p, previous=p) >= 0
+        assert churn_score(None, p, previous=-p) <= 2
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 999), scale=st.sampled_from([0.25, 1, 8]))
 def test_scale_order_and_other_eras_do_not_matter(seed, scale):
