@@ -41,6 +41,7 @@ from sknumerai.metrics._scorers import (
     numerai_sharpe_scorer,
     spearman_scorer,
 )
+from sknumerai.metrics._scoring import numerai_scoring
 from sknumerai.metrics._similarity import cwmm_score, prediction_correlation_score
 from sknumerai.metrics._summary import (
     adjusted_sharpe,
@@ -87,6 +88,7 @@ __all__ = [
     "neutralized_weights",
     "numerai_corr_score",
     "numerai_corr_scorer",
+    "numerai_scoring",
     "numerai_sharpe_scorer",
     "payout_score",
     "positive_share",
