@@ -99,7 +99,9 @@ def churn_score(
     Notes
     -----
     Where Numerai finds no submission to compare with it takes a churn of 1: do the
-    same with ``aggregate=None`` and ``fillna(1.0)``. At the borders of `top_bottom`
+    same with ``aggregate=None`` and ``fillna(1.0)``. It ranks submissions and fills
+    the assets of the universe that they lack with 0.5 first; here they are left out.
+    At the borders of `top_bottom`
     rows of equal predictions are taken in the order in which they come.
 
     References

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from sknumerai.metrics._churn import rank_churn
+from sknumerai.metrics._cuts import MAX_MISSING
+from sknumerai.metrics._inputs import check_min_coverage
 from sknumerai.metrics._neutral import residuals
 from sknumerai.metrics._sides import Side
 from sknumerai.metrics._snapshots import (
@@ -63,8 +65,7 @@ def neutral_churn_score(
         are of one era then. The index holds the assets, and the level "era" if there
         are several earlier submissions; then all are compared with.
 
-    previous_neutralizers : array-like of shape (n_previous_samples, n_columns), \
-            default=None
+    previous_neutralizers : array-like of shape (n_rows, n_neutralizers), default=None
         The neutralizers of the rows of `previous`.
 
     groups : array-like of shape (n_samples,), default=None
@@ -85,7 +86,8 @@ def neutral_churn_score(
         Share of either era's assets that must be in both eras, or the churn is NaN.
 
     min_coverage : float, default=1.0
-        Share of an era's rows that must have neutralizers. Rows without are left out.
+        Share of the eras that `neutralizers` must cover, see :func:`mmc_score`. Eras
+        that are not covered are passed over.
 
     Returns
     -------
@@ -102,7 +104,8 @@ def neutral_churn_score(
     ValueError
         If there are no labels of assets, an asset comes twice in an era, no asset at
         all is in two eras, there is one era only and nothing to compare with, a
-        neutralizer is not finite, or fewer rows than `min_coverage` have neutralizers.
+        neutralizer is not finite, or fewer eras than `min_coverage` says have
+        neutralizers.
 
     See Also
     --------
@@ -112,7 +115,8 @@ def neutral_churn_score(
     Notes
     -----
     Where Numerai finds no submission to compare with it takes a churn of 1: do the
-    same with ``aggregate=None`` and ``fillna(1.0)``.
+    same with ``aggregate=None`` and ``fillna(1.0)``. It ranks submissions and fills
+    the assets of the universe that they lack with 0.5 first; here they are left out.
 
     References
     ----------
@@ -136,7 +140,7 @@ def neutral_churn_score(
     """
     caller = "neutral_churn_score"
     check_share(min_overlap, "min_overlap", caller)
-    check_share(min_coverage, "min_coverage", caller)
+    check_min_coverage(min_coverage, caller)
     earlier = None
     if previous is not None:
         if previous_neutralizers is None:
@@ -254,19 +258,19 @@ def _neutralize(
         rows, assets, values = snapshot.rows, snapshot.assets, snapshot.values
         covered = side.present(rows)
         if covered is not None and not covered.all():
-            if covered.mean() < min_coverage:
-                raise ValueError(
-                    f"{caller}: {name} cover {covered.mean():.1%} of the rows of era "
-                    f"{snapshot.label}, less than min_coverage={min_coverage}."
-                )
-            positions = np.arange(n_samples)[rows][covered]
-            rows, assets, values = positions, assets[covered], values[covered]
-        N = side.take(rows)
-        N = N if N.ndim == 2 else N[:, None]
-        neutral.append(
-            replace(
-                snapshot, rows=rows, assets=assets, values=neutral_signal(values, N)
-            )
+            if covered.mean() < 1 - MAX_MISSING:
+                continue
+            rows = np.arange(n_samples)[rows][covered]
+            assets, values = assets[covered], values[covered]
+        N = side.take(rows).reshape(len(values), -1)
+        left = neutral_signal(values, N)
+        neutral.append(replace(snapshot, rows=rows, assets=assets, values=left))
+    n, coverage = len(neutral), len(neutral) / max(len(snapshots), 1)
+    if coverage < min_coverage or not n:
+        raise ValueError(
+            f"{caller}: {name} cover {n} of {len(snapshots)} eras, a share of "
+            f"{coverage:.2f}; min_coverage is {min_coverage}. An era is covered if at "
+            f"least {1 - MAX_MISSING:.0%} of its rows are."
         )
     return neutral
 
@@ -274,15 +278,14 @@ def _neutralize(
 def neutral_signal(values, neutralizers):
     """Neutralized Gaussian ranks of one era: (n, m) and (n, k) to (n, m).
 
-    NaN stays NaN, and a column that the neutralizers explain altogether becomes NaN, a
-    constant one among them: what is left is rounding.
+    NaN stays NaN. A column that the neutralizers explain altogether, a constant one
+    among them, is zero: no rounding is left to be ranked.
     """
     out = np.full(values.shape, np.nan)
     # models that have the same rows share one factorization
     for rows, columns in same_rows(values):
         scores = gaussian_ranks(values[np.ix_(rows, columns)])
-        left = residuals(scores, neutralizers[rows])
-        out[np.ix_(rows, columns)] = np.where(left.any(axis=0), left, np.nan)
+        out[np.ix_(rows, columns)] = residuals(scores, neutralizers[rows])
     return out
 
 

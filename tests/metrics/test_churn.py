@@ -83,6 +83,30 @@ def test_several_earlier_submissions_equal_numerai_tools():
         assert_allclose(got, churn, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
+def test_submissions_that_lack_assets_equal_numerai_tools_once_filled():
+    rng = np.random.default_rng(16)
+    whole = make_signals(rng, n_eras=2, n=200)["model_0"].rename("signal")
+    N, v = make_universe(rng, whole.index)
+    p = whole.sample(frac=0.8, random_state=0)
+    now, before = 20260901, 20260900
+    churn, turnover = signals.calculate_max_churn_and_turnover(
+        era(p, now),
+        era(N, now).sort_index(),
+        era(v, now).sort_index(),
+        {"before": era(p, before)},
+        {"before": era(N, before).sort_index()},
+        {"before": era(v, before).sort_index()},
+    )
+    by_era = p.groupby(level="era")
+    ranks = (by_era.rank() - 0.5) / by_era.transform("count")
+    filled = ranks.reindex(whole.index).fillna(0.5)
+    assert_allclose(churn_score(None, filled), churn, atol=1e-12)
+    weights = neutralized_weights(filled, N, v, normalize=True)
+    assert_allclose(turnover_score(None, weights), turnover, atol=1e-12)
+    assert abs(churn_score(None, p, min_overlap=0.5) - churn) > 0.01
+
+
 def test_mean_over_earlier_eras_and_those_that_have_no_score():
     p = make_signals(np.random.default_rng(3), leaving=10)
     got = churn_score(None, p, n_previous=4, combine="mean", aggregate=None)
