@@ -125,7 +125,7 @@ def compare_scores(
     of Student's distribution with about 0.8 degrees of freedom for each block, so that
     it is below 0.05 exactly where the 95 % interval leaves zero out.
     Counting the recentred resamples that are larger than the difference instead calls
-    equal models different in 10 to 27 % of cases at a nominal 5 %; see the user guide.
+    equal models different in 9 to 26 % of cases at a nominal 5 %; see the user guide.
 
     References
     ----------

@@ -173,7 +173,7 @@ def test_autocorrelation_of_live_rounds(corr):
     short = first.loc[first["n_eras"] <= LONG, "autocorrelation"].round(2)
     assert short.between(0.81, 0.94).all()
     # 355 rounds are worth about 15
-    effective = effective_n_eras(corr["NUMERAI_SWMM"], block_size=44)
+    effective = effective_n_eras(corr["NUMERAI_SWMM"], block_size=40)
     assert effective < 25
 
 
