@@ -131,7 +131,7 @@ def churn_score(
     if top_bottom is None:
         score = partial(score_pairs, rank_churn, min_overlap=min_overlap)
     elif isinstance(top_bottom, Integral) and top_bottom >= 1:
-        score = partial(_top_bottom_churn, n=int(top_bottom), caller=caller)
+        score = _TopBottomChurn(int(top_bottom), caller)
     else:
         raise ValueError(
             f"{caller}: top_bottom must be an integer of at least 1 or None. Got "
@@ -287,35 +287,46 @@ def _compare(
     )
 
 
-def _top_bottom_churn(now, before, *, n, caller):
-    ends = [_ends(snapshot, n, caller) for snapshot in (now, before)]
-    out = np.full(now.values.shape[1], np.nan)
-    for j, ((top, bottom), (top_before, bottom_before)) in enumerate(zip(*ends)):
-        if top is None or top_before is None:
-            continue
-        stay = top.isin(top_before).sum() + bottom.isin(bottom_before).sum()
-        out[j] = 1 - stay / (2 * n)
-    return out
+class _TopBottomChurn:
+    """Share of the assets at either end that does not stay there."""
 
+    def __init__(self, n, caller):
+        self.n, self.caller = n, caller
+        self._found = {}
 
-def _ends(snapshot, n, caller):
-    """The assets at the top and the bottom of each model, None where it is constant."""
-    ends = []
-    for column in snapshot.values.T:
+    def __call__(self, now, before):
+        out = np.full(now.values.shape[1], np.nan)
+        for j, (ends, ends_before) in enumerate(
+            zip(self._ends(now), self._ends(before))
+        ):
+            if ends is not None and ends_before is not None:
+                pairs = zip(ends, ends_before)
+                stay = sum(np.isin(a, b, assume_unique=True).sum() for a, b in pairs)
+                out[j] = 1 - stay / (2 * self.n)
+        return out
+
+    def _ends(self, snapshot):
+        # an era is compared with those before it and those after it; two submissions
+        # without eras have the same label, so that does not tell them apart
+        key = id(snapshot)
+        if key not in self._found:
+            self._found[key] = [self._of(snapshot, c) for c in snapshot.values.T]
+        return self._found[key]
+
+    def _of(self, snapshot, column):
+        """Numbers of the assets at the bottom and at the top, None if all are equal."""
         known = np.flatnonzero(~np.isnan(column))
-        if len(known) < 2 * n:
+        if len(known) < 2 * self.n:
             raise ValueError(
-                f"{caller}: {len(known)} assets are predicted in era {snapshot.label}, "
-                f"fewer than top_bottom={n} at either end ({2 * n}). Use a smaller "
-                "top_bottom."
+                f"{self.caller}: {len(known)} assets are predicted in era "
+                f"{snapshot.label}, fewer than top_bottom={self.n} at either end "
+                f"({2 * self.n}). Use a smaller top_bottom."
             )
         values = column[known]
         if (values == values[0]).all():
-            ends.append((None, None))
-            continue
-        order = known[np.argsort(values, kind="stable")]
-        ends.append((snapshot.assets[order[-n:]], snapshot.assets[order[:n]]))
-    return ends
+            return None
+        codes = snapshot.codes[known[np.argsort(values, kind="stable")]]
+        return codes[: self.n], codes[-self.n :]
 
 
 def _turnover_of_all(now, before):

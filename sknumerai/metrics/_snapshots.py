@@ -2,7 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -32,16 +32,22 @@ class Snapshot:
 
     values : ndarray of shape (n, m)
         Predictions of each model, NaN where missing.
+
+    codes : ndarray of shape (n,), default=None
+        Numbers of the assets, the same in all eras that are compared.
     """
 
     label: object
     rows: object
     assets: pd.Index
     values: np.ndarray
+    codes: np.ndarray | None = None
 
     def overlap(self, before):
         """Values of the assets that are in both: two arrays of the same shape."""
-        at = before.assets.get_indexer(self.assets)
+        at = np.full(1 + max(self.codes.max(), before.codes.max()), -1)
+        at[before.codes] = np.arange(len(before.codes))
+        at = at[self.codes]
         both = at >= 0
         return self.values[both], before.values[at[both]]
 
@@ -77,6 +83,8 @@ def cut_snapshots(
         One for each era, in the order of their numbers.
     """
     values = _as_matrix(y_pred, name, caller)
+    if len(values) == 0:
+        raise ValueError(f"{caller}: {name} has no rows.")
     if y_true is not None and len(y_true) != len(values):
         raise ValueError(
             f"{caller}: y_true has {len(y_true)} rows and {name} has {len(values)}."
@@ -201,11 +209,13 @@ def compare_snapshots(
         first = n_previous
     elif len(snapshots) < 2:
         raise ValueError(
-            f"{caller}: {_eras(snapshots)} given, and nothing to compare with. Give "
-            "the predictions of two or more eras, or those of one and previous=."
+            f"{caller}: one era ({snapshots[0].label}) given, and nothing to compare "
+            "with. Give the predictions of two or more eras, or those of one and "
+            "previous=."
         )
     else:
         first = 1
+    snapshots = _number_assets(snapshots)
     pairs = [
         (now, snapshots[max(0, i - n_previous) : i])
         for i, now in enumerate(snapshots)
@@ -296,8 +306,16 @@ def _check_parameters(n_previous, combine, caller):
         )
 
 
+def _number_assets(snapshots):
+    assets = snapshots[0].assets.append([s.assets for s in snapshots[1:]])
+    codes = pd.factorize(assets)[0]
+    ends = np.cumsum([len(s.assets) for s in snapshots])
+    parts = np.split(codes, ends[:-1])
+    return [replace(s, codes=part) for s, part in zip(snapshots, parts)]
+
+
 def _check_common_assets(pairs, caller):
-    if any(now.assets.isin(b.assets).any() for now, before in pairs for b in before):
+    if any(len(now.overlap(b)[0]) for now, before in pairs for b in before):
         return
     now, before = pairs[-1]
     raise ValueError(
@@ -307,10 +325,6 @@ def _check_common_assets(pairs, caller):
         "Numerai Classic gives every stock a new id in every era: there it is not "
         "defined."
     )
-
-
-def _eras(snapshots):
-    return f"one era ({snapshots[0].label})" if snapshots else "no rows"
 
 
 def _mean(scores):

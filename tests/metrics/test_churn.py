@@ -54,6 +54,13 @@ def test_top_bottom_equals_numerai_tools(top_bottom, leaving):
                 era(p[model], now), era(p[model], before), top_bottom
             )
             assert_allclose(got.loc[now, model], expected, atol=1e-12)
+            alone = churn_score(
+                None,
+                era(p[model], now),
+                previous=era(p[model], before),
+                top_bottom=top_bottom,
+            )
+            assert_allclose(alone, expected, atol=1e-12)
 
 
 # numerai-tools drops columns in a way that pandas 4 will not know
@@ -327,6 +334,8 @@ def test_bad_input_gets_a_sentence(score):
         score(None, p, aggregate="sum")
     with pytest.raises(ValueError, match="1 rows of y_pred are infinite"):
         score(None, pd.concat([p, p.iloc[:1] * np.inf]))
+    with pytest.raises(ValueError, match="previous has no rows"):
+        score(None, era(p, 20260900), previous=era(p, 20260900).iloc[:0])
     with pytest.raises(ValueError, match="y_true has 3 rows and y_pred has"):
         score([1, 2, 3], p)
     with pytest.raises(ValueError, match="y_pred must be numbers"):
