@@ -62,13 +62,13 @@ def effective_n_eras(scores, *, horizon=None, block_size=None, nan_policy="propa
     Notes
     -----
     The variance of the mean is that of the stationary bootstrap, which has a closed
-    form (Politis & Romano 1994, section 3), with the correction of
+    form (Politis & Romano 1994), with the correction of
     :func:`bootstrap_interval`.
 
     References
     ----------
     Politis, D. N. and Romano, J. P. (1994). The stationary bootstrap. Journal of the
-    American Statistical Association 89, section 3.1.
+    American Statistical Association 89, Lemma 1.
 
     Examples
     --------

@@ -163,7 +163,9 @@ def bootstrap_interval(
     pairs.
 
     An interval of a drawdown, a longest run or a worst era is about histories of the
-    same length; resampling cannot show a worse era than there was.
+    same length, and rough: no resample has a worse era than there was. Where all resamples
+    agree, as of a share of eras that is 1, the interval has no width, which is no
+    certainty.
 
     Time and memory grow with eras x models x resamples; no more than about 100 MB are
     held at once, besides one number for each model and resample.
@@ -172,7 +174,9 @@ def bootstrap_interval(
     ----------
     Politis, D. N. and Romano, J. P. (1994). The stationary bootstrap. Journal of the
     American Statistical Association 89. Politis, D. N. and Romano, J. P. (1992). A
-    circular block-resampling procedure for stationary data.
+    circular block-resampling procedure for stationary data. Satterthwaite, F. E.
+    (1946). An approximate distribution of estimates of variance components. Biometrics
+    Bulletin 2.
 
     Examples
     --------

@@ -74,7 +74,7 @@ def probabilistic_sharpe(
     References
     ----------
     Bailey, D. H. and Lopez de Prado, M. (2012). The Sharpe ratio efficient frontier.
-    Journal of Risk 15(2), equation 11.
+    Journal of Risk 15(2).
 
     Examples
     --------
@@ -178,7 +178,7 @@ def deflated_sharpe(
     References
     ----------
     Bailey, D. H. and Lopez de Prado, M. (2014). The deflated Sharpe ratio. Journal of
-    Portfolio Management 40(5), equations 1 and 2.
+    Portfolio Management 40(5).
 
     Examples
     --------

@@ -214,8 +214,8 @@ def adjusted_sharpe(scores, *, ddof=0, cost=0.0):
 
     References
     ----------
-    Pezier, J. (2004). Risk and risk aversion. In: Alexander, C. and Sheedy, E. (eds.),
-    The Professional Risk Managers' Handbook. Posted for Numerai in the forum's thread
+    Pezier, J. (2005). In: Alexander, C. and Sheedy, E. (eds.), The Professional Risk
+    Managers' Handbook. Posted for Numerai in the forum's thread
     "Probabilistic Sharpe ratio" (2020).
 
     Examples
@@ -253,7 +253,7 @@ def smart_sharpe(scores, *, ddof=1):
     References
     ----------
     Lo, A. W. (2002). The statistics of Sharpe ratios. Financial Analysts Journal 58(4).
-    Posted for Numerai by M. Oppermann in the forum's thread "Era boosted models" (2020).
+    Posted for Numerai in the forum's thread "Era boosted models" (2020).
 
     Examples
     --------

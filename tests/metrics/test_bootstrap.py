@@ -183,6 +183,28 @@ def test_equal_scores_have_an_interval_without_width():
     assert sharpe.drop("n_eras").isna().all()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("statistic", sorted(AGGREGATES))
+def test_odd_models_warn_of_nothing_and_harm_no_other(statistic):
+    scores = np.random.default_rng(0).normal(size=(40, 4))
+    scores[3, 0] = np.nan
+    scores[:, 1] = 0.1
+    scores[:, 2] = np.abs(scores[:, 2])
+    scores.flags.writeable = False
+    options = {"horizon": 20, "n_resamples": 50, "random_state": 0}
+    for method in ("stationary", "circular"):
+        for interval in ("student", "percentile", "basic"):
+            found = bootstrap_interval(
+                scores, statistic, method=method, interval=interval, **options
+            )
+            assert found.loc[0].drop("n_eras").isna().all()
+            assert found.loc[3].notna().all()
+            alone = bootstrap_interval(
+                scores[:, 3], statistic, method=method, interval=interval, **options
+            )
+            assert_allclose(found.loc[3], alone, rtol=1e-12)
+
+
 def test_every_fourth_era_makes_blocks_of_fewer_rows():
     scores = pd.Series(
         overlapping(100, 4), index=pd.Index(range(1, 401, 4), name="era")
