@@ -7,8 +7,8 @@ __all__ = [
     "InterruptedFitWarning",
     "LeakageWarning",
     "MissingErasError",
-    "MissingIndexError",
     "OneEraWarning",
+    "ScoringError",
     "SubmissionError",
     "UnknownHorizonError",
 ]
@@ -28,15 +28,17 @@ class MissingErasError(LookupError):
     """
 
 
-class MissingIndexError(LookupError):
-    """The rows of an input could not be told, for want of an index.
+class ScoringError(LookupError):
+    """A scorer cannot score: its inputs do not fit the rows, or the metric raised.
 
-    A LookupError for the same reason as :class:`MissingErasError`.
+    Of a side input that is of other rows, too few eras that it covers, or targets that
+    are half missing. A LookupError for the same reason as :class:`MissingErasError`. A
+    model that predicts NaN raises a ValueError instead: such a trial may be left out.
 
     Examples
     --------
-    >>> from sknumerai.exceptions import MissingIndexError
-    >>> issubclass(MissingIndexError, LookupError)
+    >>> from sknumerai.exceptions import ScoringError
+    >>> issubclass(ScoringError, LookupError)
     True
     """
 

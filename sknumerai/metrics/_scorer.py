@@ -6,6 +6,7 @@ from inspect import Parameter
 
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._by_era import era_scores
 from sknumerai.metrics._scorer_inputs import (
     ScoredRows,
@@ -112,11 +113,12 @@ class EraScorer(BaseEraScorer):
     MissingErasError
         If no eras are found.
 
-    MissingIndexError
-        If a side input is of other rows and there are no labels to match it by.
+    ScoringError
+        If a side input cannot be matched with the rows or covers too few eras, or the
+        metric raises a ValueError for another reason.
 
     ValueError
-        If the estimator predicts NaN or infinity, or the metric raises.
+        If the estimator predicts NaN or infinity, or lengths differ.
 
     See Also
     --------
@@ -161,7 +163,11 @@ class EraScorer(BaseEraScorer):
             sides["features"] = None
         if "benchmark" in sides:
             rows.warn_of_horizons(sides["benchmark"])
-        score = float(self._score(rows, sides))
+        try:
+            score = float(self._score(rows, sides))
+        except ValueError as error:
+            # a search of Optuna would swallow it and refit default parameters
+            raise ScoringError(str(error)) from error
         return score if self.greater_is_better else -score
 
     def __repr__(self):

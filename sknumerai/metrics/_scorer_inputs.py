@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
-from sknumerai.exceptions import HorizonWarning, MissingIndexError
+from sknumerai.exceptions import HorizonWarning, ScoringError
 from sknumerai.metrics._inputs import row_index
 from sknumerai.utils import (
     ERA_LEVEL,
@@ -58,6 +58,9 @@ class ScoredRows:
     caller : str
         Name to begin messages with.
 
+    stacklevel : int, default=3
+        Which caller warnings are of: 3 is the caller of the function that made this.
+
     Attributes
     ----------
     eras : Eras
@@ -77,8 +80,8 @@ class ScoredRows:
         The main target, and predictions of it.
     """
 
-    def __init__(self, estimator, X, y, groups, caller):
-        self.X, self.caller = X, caller
+    def __init__(self, estimator, X, y, groups, caller, stacklevel=3):
+        self.X, self.caller, self.stacklevel = X, caller, stacklevel
         self.n_samples = _num_samples(X)
         self.eras = check_eras(
             groups, X, y, n_samples=self.n_samples, required=True, caller=caller
@@ -87,8 +90,7 @@ class ScoredRows:
         self.labels = pd.Categorical.from_codes(self.eras.codes, self.eras.labels)
         self.index = row_index(X, y)
         self.numbered = _is_numbered(self.index)
-        # 3 is the caller of the scorer: this constructor's caller's caller
-        warn_of_leakage(estimator, self.eras, caller, stacklevel=3)
+        warn_of_leakage(estimator, self.eras, caller, stacklevel=stacklevel)
         given = None if groups is None and _carries_eras(X) else np.asarray(self.labels)
         self.y_true = _main_column(y)
         self.y_pred = _main_column(_predict(estimator, X, given))
@@ -139,17 +141,33 @@ class ScoredRows:
         if self.index is None or not _is_pandas(values):
             if len(values) != self.n_samples:
                 has = "an index" if self.index is None else f"the index of {name}"
-                raise MissingIndexError(
+                raise ScoringError(
                     f"{self.caller}: {name} has {len(values)} rows, {self.n_samples} "
                     f"are scored, and there is no telling which: {has} is missing. "
                     f"Keep X (or y) in pandas, and give {name} the index of all rows: "
                     f"{name} = pd.DataFrame({name}, index=X.index)."
                 )
             return values
+        self._check_tells_rows(name, values.index)
         if self.numbered and isinstance(values.index, pd.RangeIndex):
             values = values.copy(deep=False)
             values.index = _as_labels(values.index)
         return values
+
+    def _check_tells_rows(self, name, own):
+        if (
+            own.nlevels == 1
+            and self.index.nlevels == 2
+            and ERA_LEVEL in self.index.names
+        ):
+            # the era is left aside then, and the rest must tell rows apart
+            labels = self.index.droplevel(ERA_LEVEL)
+            if not labels.is_unique:
+                raise ScoringError(
+                    f"{self.caller}: labels of rows, such as {labels[0]}, come in "
+                    f"several eras, and {name} has no era in its index. Give it the "
+                    "index of X, eras and all."
+                )
 
     def _columns(self, name, columns):
         if not isinstance(self.X, pd.DataFrame):
@@ -172,6 +190,8 @@ class ScoredRows:
     def warn_of_horizons(self, benchmark=None, policy=None):
         """Warn where a benchmark or a rule of payment is of another horizon.
 
+        To be called by the function that made this object.
+
         Parameters
         ----------
         benchmark : Series, DataFrame, ndarray or None, default=None
@@ -193,7 +213,7 @@ class ScoredRows:
                 "days ahead. It is easier to add to a benchmark of another horizon, so "
                 "this BMC is too good. Take a benchmark of the target's own horizon.",
                 HorizonWarning,
-                stacklevel=4,
+                stacklevel=self.stacklevel,
             )
         if policy is not None and policy.horizon not in (None, days):
             warnings.warn(
@@ -202,7 +222,7 @@ class ScoredRows:
                 "round pays. Score that target, or pass the rule that pays for yours "
                 "as policy.",
                 HorizonWarning,
-                stacklevel=4,
+                stacklevel=self.stacklevel,
             )
 
 

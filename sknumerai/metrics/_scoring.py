@@ -5,6 +5,7 @@
 import numpy as np
 import pandas as pd
 
+from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._by_era import Formula
 from sknumerai.metrics._contribution import contribution_of
 from sknumerai.metrics._correlation import corr_of, rank_correlation, spearman_of
@@ -250,11 +251,18 @@ class EraScoring(BaseEraScorer):
 
     def _tables(self, estimator, X, y, groups):
         """Scores of eras, and by side input which eras it covers."""
-        rows = ScoredRows(estimator, X, y, groups, CALLER)
+        rows = ScoredRows(estimator, X, y, groups, CALLER, stacklevel=4)
         pays = {"meta_model", "benchmark"} & set(self.side_inputs)
         rows.warn_of_horizons(
             self.side_inputs.get("benchmark"), self.policy if pays else None
         )
+        try:
+            return self._score_eras(rows)
+        except ValueError as error:
+            # a search of Optuna would swallow it and refit default parameters
+            raise ScoringError(str(error)) from error
+
+    def _score_eras(self, rows):
         target = check_target(rows.y_true, CALLER)
         pred = check_predictions(rows.y_pred, CALLER)
         sides = {name: self._side(name, rows) for name in self.side_inputs}

@@ -1,6 +1,7 @@
 """Era scorers in everything of scikit-learn that takes `scoring`."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,17 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sknumerai.exceptions import MissingErasError
+from sknumerai.exceptions import (
+    HorizonWarning,
+    LeakageWarning,
+    MissingErasError,
+    ScoringError,
+)
 from sknumerai.metrics import (
+    bmc_score,
+    churn_score,
+    exposure_dissimilarity,
+    fnc_score,
     make_era_scorer,
     max_drawdown,
     numerai_corr_score,
@@ -307,3 +317,177 @@ def test_bad_arguments_raise_when_the_scorer_is_made():
         make_era_scorer(numerai_corr_score, aggregate="sharp")
     with pytest.raises(ValueError, match="aggregate cannot be None"):
         make_era_scorer(numerai_corr_score, aggregate=None)
+
+
+def test_unknown_and_missing_side_inputs_raise_when_the_scorer_is_made(data):
+    X, _, _ = data
+    with pytest.raises(TypeError, match=r"bmc_score needs benchmark\. Pass benchmark="):
+        make_era_scorer(bmc_score)
+    with pytest.raises(TypeError, match="numerai_corr_score takes no benchmark"):
+        make_era_scorer(numerai_corr_score, benchmark=X["a"])
+    with pytest.raises(TypeError, match="takes no top_botom"):
+        make_era_scorer(numerai_corr_score, top_botom=5)
+    with pytest.raises(TypeError, match="needs example_predictions"):
+        make_era_scorer(exposure_dissimilarity)
+    with pytest.raises(ValueError, match="must have one row for each row of X"):
+        make_era_scorer(bmc_score, benchmark=3)
+
+
+def test_arrays_of_other_rows_raise_and_say_what_to_do(data):
+    X, y, eras = data
+    model = Ridge().fit(X.to_numpy(), y)
+    scorer = make_era_scorer(bmc_score, benchmark=X["b"])
+    rows = slice(0, 90)
+    arrays = X.to_numpy()[rows], y.to_numpy()[rows]
+    with pytest.raises(
+        ScoringError, match=r"360 rows, 90 are scored.*an index is miss"
+    ):
+        scorer(model, *arrays, groups=eras[rows])
+    scorer = make_era_scorer(bmc_score, benchmark=X["b"].to_numpy())
+    with pytest.raises(ScoringError, match="the index of benchmark is missing"):
+        scorer(Ridge().fit(X, y), X.iloc[rows], y.iloc[rows])
+    # of the same rows an array is as good
+    expected = make_era_scorer(bmc_score, benchmark=X["b"])(model, X.to_numpy(), y)
+    assert scorer(model, X.to_numpy(), y) == expected
+
+
+def test_benchmark_of_other_rows_raises(data):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    scorer = make_era_scorer(bmc_score, benchmark=X["b"].loc["0001":"0006"])
+    with pytest.raises(ScoringError, match="benchmark cover 6 of 12 eras"):
+        scorer(model, X, y)
+    scorer = make_era_scorer(
+        bmc_score, benchmark=X["b"].loc["0001":"0006"], min_coverage=0.5
+    )
+    first = X.loc["0001":"0006"]
+    assert scorer(model, X, y) == scorer(model, first, y.loc[first.index])
+    # the ids 0 to 29 come in each era, so that numbers of rows would match them
+    numbered = X["b"].reset_index(drop=True)
+    for benchmark in (numbered.iloc[5:], numbered):
+        scorer = make_era_scorer(bmc_score, benchmark=benchmark)
+        with pytest.raises(ScoringError, match="such as 0, come in several eras"):
+            scorer(model, X, y)
+
+
+def test_labels_that_no_row_has_raise(data):
+    X, y, _ = data
+    index = pd.MultiIndex.from_arrays(
+        [X.index.get_level_values("era"), [f"n{i}" for i in range(len(X))]],
+        names=["era", "id"],
+    )
+    benchmark = X["b"].set_axis(pd.Index(range(5, 365)))
+    X, y = X.set_axis(index), y.set_axis(index)
+    scorer = make_era_scorer(bmc_score, benchmark=benchmark)
+    with pytest.raises(ScoringError, match="no row of y_pred is in benchmark: labels"):
+        scorer(Ridge().fit(X, y), X, y)
+
+
+def test_features_by_name_need_names(data):
+    X, y, _ = data
+    scorer = make_era_scorer(fnc_score, features=["a", "z"])
+    model = Ridge().fit(X, y)
+    with pytest.raises(ScoringError, match=r"1 of the 2 features are no columns of X"):
+        scorer(model, X, y)
+    with pytest.raises(TypeError, match="X is a ndarray without names"):
+        scorer(Ridge().fit(X.to_numpy(), y), X.to_numpy(), y)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "scorer", [numerai_corr_scorer, make_era_scorer(mean_squared_error)]
+)
+def test_a_model_that_predicts_nan_is_refused(data, value, scorer):
+    X, y, _ = data
+    model = NeedsEras().fit(X, y)
+    X = X.copy()
+    X.iloc[3, 0] = value
+    with pytest.raises(ValueError, match="NeedsEras predicts NaN or infinity for 1 of"):
+        scorer(model, X, y)
+
+
+def test_side_inputs_of_a_metric_of_one_era(data):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    weight = (X["c"].abs() + 0.1).sample(frac=1, random_state=0)
+    scorer = make_era_scorer(
+        mean_squared_error, greater_is_better=False, sample_weight=weight
+    )
+    rows = np.random.default_rng(0).permutation(len(X))[:200]
+    pred = pd.Series(model.predict(X.iloc[rows]), X.index[rows])
+    by_hand = [
+        mean_squared_error(part, pred[part.index], sample_weight=weight[part.index])
+        for _, part in y.iloc[rows].groupby(level="era")
+    ]
+    got = scorer(model, X.iloc[rows], y.iloc[rows])
+    assert got == pytest.approx(-np.mean(by_hand))
+    scorer.set_params(side_inputs={"sample_weight": weight.iloc[:300]})
+    with pytest.raises(ScoringError, match="are not in sample_weight, and a metric of"):
+        scorer(model, X.iloc[rows], y.iloc[rows])
+
+
+def test_inputs_by_keyword_are_the_metrics_own(data):
+    """`previous` of churn is of another era than the rows that are scored."""
+    X, y, _ = data
+    ids = X.index.get_level_values("id").astype(str)
+    index = pd.MultiIndex.from_arrays([X.index.get_level_values("era"), ids])
+    index.names = ["era", "id"]
+    X, y = X.set_axis(index), y.set_axis(index)
+    model = Ridge().fit(X, y)
+    pred = pd.Series(model.predict(X), index=index)
+    previous, rows = pred.loc[["0001"]], slice("0002", "0002")
+    scorer = make_era_scorer(churn_score, greater_is_better=False, previous=previous)
+    expected = churn_score(None, pred.loc[rows], previous=previous)
+    got = scorer(model, X.loc[rows], y.loc[rows])
+    assert got == pytest.approx(-expected)
+    assert "previous=<Series of shape (30,)>" in repr(scorer)
+    scorer = make_era_scorer(churn_score)
+    assert scorer(model, X, y) == pytest.approx(churn_score(None, pred))
+
+
+def test_warning_of_fitted_eras(data):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    model.eras_seen_ = np.array([2, 3, 99])
+    with pytest.warns(
+        LeakageWarning, match=r"2 of the 12 eras.*\(0002, 0003\)"
+    ) as said:
+        numerai_corr_scorer(model, X, y)
+    assert len(said) == 1 and said[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        numerai_corr_scorer(model, X.loc["0004":], y.loc["0004":])
+
+
+@pytest.mark.parametrize(
+    "name, target, warned",
+    [
+        ("v53_lgbm_ender60", "target_x_20", True),
+        ("v53_lgbm_ender20", "target_x_60", True),
+        ("v53_lgbm_ender20", "target_x_20", False),
+        ("mine", "target_x_20", False),
+        ("v53_lgbm_ender60", "target", False),
+        ("v53_lgbm_ender60", None, False),
+    ],
+)
+def test_warning_of_another_horizon(data, name, target, warned):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    for benchmark in (X["b"].rename(name), X[["b"]].set_axis([name], axis=1)):
+        scorer = make_era_scorer(bmc_score, benchmark=benchmark)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            scorer(model, X, y.rename(target))
+            scorer(model, X, y.rename(target).to_frame())
+            scorer(model, X, y.to_numpy())
+        assert [w.category for w in said] == [HorizonWarning] * 2 * warned
+
+
+def test_frames_of_the_caller_keep_their_index(data):
+    X, y, eras = data
+    X, y = X.reset_index(drop=True), y.reset_index(drop=True)
+    benchmark = X["b"].rename("mine")
+    scorer = make_era_scorer(bmc_score, benchmark=benchmark)
+    scorer(Ridge().fit(X, y), X, y, groups=np.asarray(eras))
+    for values in (X, y, benchmark):
+        assert isinstance(values.index, pd.RangeIndex)
