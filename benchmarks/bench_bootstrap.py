@@ -9,7 +9,7 @@ part that no horizon tells of.
 Size: two models of equal mean are compared; shown is how often their difference is
 called significant at 5 %, by the p-value and by counting recentred resamples.
 
-    OMP_NUM_THREADS=1 python benchmarks/bench_bootstrap.py [--series 1000]
+    OMP_NUM_THREADS=1 python benchmarks/bench_bootstrap.py [--series 2000]
 """
 
 # SPDX-License-Identifier: BSD-3-Clause
@@ -149,8 +149,8 @@ def timing(runs):
 def main():
     """Read the arguments and print the three tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--series", type=int, default=1000)
-    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--series", type=int, default=2000)
+    parser.add_argument("--resamples", type=int, default=400)
     parser.add_argument("--runs", type=int, default=7)
     args = parser.parse_args()
     timing(args.runs)

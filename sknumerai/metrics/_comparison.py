@@ -159,8 +159,10 @@ def compare_scores(
     kernel = check_statistic(statistic, caller)
     check_confidence_level(confidence_level, caller)
     check_bootstrap(method, n_resamples, caller)
-    models, other, is_one = _split(scores_a, scores_b, baseline, caller)
-    models, other, n_left_out = _align(models, other, min_overlap, caller)
+    _check_share(min_overlap, caller)
+    models, other, by_position, is_one = _split(scores_a, scores_b, baseline, caller)
+    align = _align_rows if by_position else _align_eras
+    models, other, n_left_out = align(models, other, min_overlap, caller)
     both = pd.concat([models, other], axis=1)
     rows = block_rows(both, horizon, block_size, caller)
     check_enough(len(both), rows, caller)
@@ -219,7 +221,7 @@ def _judge(difference, draws, pair, rows, method, confidence_level):
 
 
 def _split(scores_a, scores_b, baseline, caller):
-    """The models, the one they are compared with, and whether there is but one."""
+    """The models, the one they are compared with, how to match them, if but one."""
     if (scores_b is None) == (baseline is None):
         raise ValueError(
             f"{caller}: pass either scores_b, the scores of one model, or baseline, the "
@@ -234,30 +236,33 @@ def _split(scores_a, scores_b, baseline, caller):
                 f"{caller}: scores_b must be of one model, got {other.shape[1]}. For "
                 "several pairs call it for each."
             )
-        return _with_index(models, scores_a), _with_index(other, scores_b), is_one
+        pandas = pd.Series | pd.DataFrame
+        by_index = isinstance(scores_a, pandas) and isinstance(scores_b, pandas)
+        return _by_number(models), _by_number(other), not by_index, is_one
     found = np.flatnonzero(models.columns == baseline)
     if is_one or len(found) != 1 or models.shape[1] < 2:
         raise ValueError(
             f"{caller}: baseline={baseline!r} must be one of at least two columns of "
             f"scores_a. These are {[*models.columns][:5]}."
         )
-    models = _with_index(models, scores_a)
-    return models.drop(columns=baseline), models[[baseline]], False
+    models = _by_number(models)
+    return models.drop(columns=baseline), models[[baseline]], False, False
 
 
-def _with_index(table, scores):
-    """The table with its eras' numbers as index; None in attrs where matched by row."""
-    by_position = not isinstance(scores, pd.Series | pd.DataFrame)
-    if ERA_LEVEL in table.index.names:
-        labels = table.index.get_level_values(ERA_LEVEL).tolist()
-        numbers = era_numbers(labels, caller="compare_scores")
-        table = table.set_axis(pd.Index(numbers, name=ERA_LEVEL)).sort_index()
-    table.attrs = {"by_position": by_position}
-    return table
+def _by_number(table):
+    """The table with the numbers of its eras as index, where it holds eras."""
+    if ERA_LEVEL not in table.index.names:
+        return table
+    labels = table.index.get_level_values(ERA_LEVEL).tolist()
+    numbers = era_numbers(labels, caller="compare_scores")
+    return table.set_axis(pd.Index(numbers, name=ERA_LEVEL))
 
 
-def _align(models, other, min_overlap, caller):
-    """Both with the eras that both have, and the number of those that one lacks."""
+def _in_time_order(table):
+    return table.sort_index() if table.index.name == ERA_LEVEL else table
+
+
+def _check_share(min_overlap, caller):
     if isinstance(min_overlap, bool) or not (
         isinstance(min_overlap, Real) and 0 <= min_overlap <= 1
     ):
@@ -265,15 +270,23 @@ def _align(models, other, min_overlap, caller):
             f"{caller}: min_overlap must be a share between 0 and 1. Got "
             f"{min_overlap!r}."
         )
-    if models.attrs["by_position"] or other.attrs["by_position"]:
-        if len(models) != len(other):
-            raise ValueError(
-                f"{caller}: arrays are matched by position, but scores_a has "
-                f"{len(models)} eras and scores_b {len(other)}. Pass Series with the "
-                "era as index to compare the eras that both have."
-            )
-        named = models if other.attrs["by_position"] else other
-        return models.set_axis(named.index), other.set_axis(named.index), 0
+
+
+def _align_rows(models, other, min_overlap, caller):
+    """Both as they are, with the index of the one that has one."""
+    if len(models) != len(other):
+        raise ValueError(
+            f"{caller}: arrays are matched by position, but scores_a has "
+            f"{len(models)} eras and scores_b {len(other)}. Pass Series with the "
+            "era as index to compare the eras that both have."
+        )
+    index = other.index if other.index.name == ERA_LEVEL else models.index
+    models, other = models.set_axis(index), other.set_axis(index)
+    return _in_time_order(models), _in_time_order(other), 0
+
+
+def _align_eras(models, other, min_overlap, caller):
+    """Both with the eras that both have, and the number of those that one lacks."""
     for name, table in (("scores_a", models), ("scores_b", other)):
         if not table.index.is_unique:
             twice = table.index[table.index.duplicated()][0]
@@ -289,7 +302,8 @@ def _align(models, other, min_overlap, caller):
             f"{len(common)} are in both, less than {min_overlap:.0%} of all. Compare "
             "models on the same eras, or lower min_overlap if you mean it."
         )
-    return models.loc[common], other.loc[common], n_all - len(common)
+    models, other = _in_time_order(models.loc[common]), other.loc[common]
+    return models, other.loc[models.index], n_all - len(common)
 
 
 def _pair(one, other, nan_policy, caller):

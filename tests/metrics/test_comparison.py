@@ -153,6 +153,19 @@ def test_arrays_are_matched_by_position():
         compare_scores(a, b[1:], **OPTIONS)
 
 
+def test_rows_are_matched_before_eras_are_sorted():
+    expected = compare_scores(SCORES["new"], SCORES["old"], **OPTIONS)
+    order = np.random.default_rng(0).permutation(120)
+    shuffled = SCORES.iloc[order]
+    for a, b in (
+        (shuffled["new"], shuffled["old"].to_numpy()),
+        (shuffled["new"].to_numpy(), shuffled["old"]),
+    ):
+        assert_allclose(compare_scores(a, b, **OPTIONS), expected, rtol=1e-12)
+    whole = compare_scores(shuffled, baseline="old", **OPTIONS)
+    assert_allclose(whole.loc["new"].drop("p_adjusted"), expected, rtol=1e-12)
+
+
 @pytest.mark.filterwarnings("error")
 def test_nan_eras():
     scores = SCORES.copy()
