@@ -79,6 +79,11 @@ def alpha_score(
     neutralized_weights : The weights of the portfolio.
     turnover_score : How much of it is traded from era to era.
 
+    Notes
+    -----
+    Ranks and the centered target are those of the rows that have all that is needed.
+    The reference centers the target before it leaves rows out that lack a prediction.
+
     References
     ----------
     Numerai, numerai-tools: ``numerai_tools.scoring.alpha``.

@@ -11,6 +11,9 @@ METHODS = ("pearson", "spearman")
 # Values of one block of features in float64: few enough for the processor's cache.
 _BLOCK = 2**18
 
+# Exposures of this size are what rounding leaves of none.
+_NOTHING = 1e-10
+
 
 def exposures(pred, features, method, top_bottom, caller):
     """Exposure vectors of one era.
@@ -65,7 +68,7 @@ def dissimilarity(exposures, example):
     """One minus the share of the example's exposures: (k, m) and (k,) to (m,)."""
     known = ~np.isnan(example)
     square = example[known] @ example[known]
-    if square == 0:
+    if square <= known.sum() * _NOTHING**2:
         # an example without any exposure has no pattern to compare with
         return np.full(exposures.shape[1], np.nan)
     return 1 - (example[known] @ exposures[known]) / square

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sknumerai.metrics._churn import rank_churn
 from sknumerai.metrics._cuts import MAX_MISSING
-from sknumerai.metrics._inputs import check_min_coverage
+from sknumerai.metrics._inputs import check_min_coverage, row_index
 from sknumerai.metrics._neutral import residuals
 from sknumerai.metrics._sides import Side
 from sknumerai.metrics._snapshots import (
@@ -151,7 +151,7 @@ def neutral_churn_score(
         earlier = _neutralize(
             cut_previous(previous, y_pred, caller),
             previous_neutralizers,
-            _index_of(previous),
+            row_index(None, previous),
             min_coverage,
             caller,
             "previous_neutralizers",
@@ -165,7 +165,7 @@ def neutral_churn_score(
             caller=caller,
         ),
         neutralizers,
-        _index_of(y_pred, y_true),
+        row_index(y_true, y_pred),
         min_coverage,
         caller,
     )
@@ -287,11 +287,3 @@ def neutral_signal(values, neutralizers):
         scores = gaussian_ranks(values[np.ix_(rows, columns)])
         out[np.ix_(rows, columns)] = residuals(scores, neutralizers[rows])
     return out
-
-
-def _index_of(*objs):
-    for obj in objs:
-        index = getattr(obj, "index", None)
-        if isinstance(index, pd.Index):
-            return index
-    return None

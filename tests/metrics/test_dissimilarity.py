@@ -65,6 +65,8 @@ def test_same_opposite_and_no_exposure():
     same, opposite, none, larger = exposure_dissimilarity(None, p, X, example)
     assert_allclose([same, opposite, none], [0, 2, 1], atol=1e-9)
     assert larger < -0.5
+    # a neutralized example has exposures of rounding, which are no pattern
+    assert exposure_dissimilarity(None, p, X, neutral).isna().all()
 
 
 @pytest.mark.filterwarnings("error")
