@@ -268,6 +268,16 @@ def test_where_eras_and_assets_are_found(score):
     assert_allclose(score(None, more, aggregate=None), expected, atol=1e-13)
 
 
+@pytest.mark.parametrize("score", SCORES)
+def test_models_of_an_earlier_submission_are_found_by_name(score):
+    p = make_signals(np.random.default_rng(17), n_eras=2)
+    now, before = era(p, 20260901), era(p, 20260900)
+    got = score(None, now, previous=before[["model_1", "model_0"]].assign(more=0.0))
+    expected = [score(None, now[m], previous=before[m]) for m in now]
+    assert_allclose(got, expected, atol=1e-14)
+    assert got.index.equals(now.columns)
+
+
 def test_live_rows_come_last():
     p = make_signals(np.random.default_rng(11), n_eras=3)["model_0"]
     live = p.rename({20260902: "X", 20260901: "9", 20260900: "8"}, level="era")
