@@ -8,7 +8,12 @@ from numbers import Integral
 import numpy as np
 
 from sknumerai.metrics._by_era import score_by_era
-from sknumerai.utils import average_ranks, pearson_correlation, unit_columns
+from sknumerai.utils import (
+    average_ranks,
+    pearson_correlation,
+    signed_power,
+    unit_columns,
+)
 
 
 def numerai_corr_score(
@@ -217,8 +222,7 @@ def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
 
 def corr_of(target, pred, *, top_bottom=None, caller="numerai_corr_score"):
     """CORR of one era: a target (n,) and RankedColumns of m models to (m,)."""
-    target = centered(target)
-    target = np.sign(target) * np.abs(target) ** 1.5
+    target = signed_power(centered(target), 1.5)
     if top_bottom is None:
         return rank_correlation(target, pred, 1.5)
     return top_bottom_correlation(target, pred.gaussian(1.5), top_bottom, caller)

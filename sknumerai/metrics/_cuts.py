@@ -44,6 +44,7 @@ class EraCuts:
         """Go on to the next era."""
         self.label, self.rows = label, rows
         self._cuts = {}
+        self.tables.recycle()
 
     def score(self, formula):
         """Score the era: (n_models,), or what it is instead."""

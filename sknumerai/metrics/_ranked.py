@@ -5,14 +5,14 @@
 import numpy as np
 from scipy.special import ndtri
 
-from sknumerai.utils import stable_order
+from sknumerai.utils import Scratch, signed_power, stable_order
 
 # Share of a column's values that equal the one before, from which all runs are kept.
 _MANY = 0.1
 
 
 class RankTables:
-    """Transformed ranks by number of rows, computed once for all eras of that size.
+    """What eras share: memory, and transformed ranks by number of rows.
 
     A transform is an exponent, for ``signed_power(ndtri((rank - 0.5) / n), exponent)``,
     or "rank" for the centered rank itself.
@@ -20,6 +20,17 @@ class RankTables:
 
     def __init__(self):
         self._whole, self._half = {}, {}
+        self.scratch = Scratch()
+        self._n_orders = 0
+
+    def recycle(self):
+        """Give the memory of all columns sorted so far to those that come."""
+        self._n_orders = 0
+
+    def next_order(self):
+        """Name for the memory of one more order."""
+        self._n_orders += 1
+        return "order", self._n_orders
 
     def whole(self, n, transform):
         """Values at the ranks 1, 2, ..., n, and the sum of their squares."""
@@ -83,7 +94,9 @@ class RankedColumns:
 
     def products(self, vector, transform=1.0):
         """Dot products of each transformed column with a vector: (m,)."""
-        ranked = vector.take(self.order)
+        ranked = self.tables.scratch.array("ranked", self.order.shape, np.float64)
+        # clip: without the copy that a check of the positions would make
+        vector.take(self.order, out=ranked, mode="clip")
         sums = ranked @ self.tables.whole(len(self), transform)[0]
         for ties in self.ties:
             ties.correct_products(sums, ranked, self.tables, transform)
@@ -104,7 +117,8 @@ class RankedColumns:
             # one column after the other in memory, as they are written
             dense = np.empty(self.order.shape)
             table = self.tables.whole(len(self), transform)[0]
-            np.put_along_axis(dense, self.order, table[None, :], axis=1)
+            for column, order in zip(dense, self.order):
+                column[order] = table
             for ties in self.ties:
                 ties.correct_dense(dense, self.order, self.tables, transform)
             self._dense[transform] = dense.T
@@ -115,13 +129,17 @@ class RankedColumns:
         return self.moments()[1] == 0
 
     def _sort(self):
-        self._order, ordered = stable_order(_sortable(self.values))
-        self._ties = _find_ties(ordered)
+        scratch = self.tables.scratch
+        columns = _sortable(self.values, scratch)
+        name = self.tables.next_order()
+        self._order, ordered = stable_order(columns, scratch, name)
+        self._ties = _find_ties(ordered, scratch)
 
 
-def _find_ties(ordered):
+def _find_ties(ordered, scratch):
     m, n = ordered.shape
-    equal = ordered[:, 1:] == ordered[:, :-1]
+    equal = scratch.array("equal", (m, max(n - 1, 0)), bool)
+    np.equal(ordered[:, 1:], ordered[:, :-1], out=equal)
     pairs = np.flatnonzero(equal)
     if not len(pairs):
         return []
@@ -216,18 +234,17 @@ def _transformed(ranks, n, transform):
     if transform == "rank":
         return ranks - 0.5 * (n + 1)
     scores = ndtri((ranks - 0.5) / n)
-    if transform == 1.5:
-        # faster than a power, and as exact
-        return scores * np.sqrt(np.abs(scores))
-    return np.sign(scores) * np.abs(scores) ** transform if transform != 1 else scores
+    return signed_power(scores, transform) if transform != 1 else scores
 
 
-def _sortable(values):
+def _sortable(values, scratch):
     """Columns as rows, of a type in which none of the values change."""
     kind, size = values.dtype.kind, values.dtype.itemsize
-    columns = values.T
+    dtype = values.dtype
     if kind == "b" or (kind in "iuf" and size <= 2):
-        columns = columns.astype(np.float32)
+        dtype = np.float32
     elif kind in "iu" and size == 4:
-        columns = columns.astype(np.float64)
-    return np.ascontiguousarray(columns)
+        dtype = np.float64
+    columns = scratch.array("columns", values.shape[::-1], dtype)
+    columns[:] = values.T
+    return columns

@@ -18,7 +18,7 @@ from sknumerai.utils._linalg import (
     unit_columns,
 )
 from sknumerai.utils._optional import import_optional
-from sknumerai.utils._ordering import stable_order
+from sknumerai.utils._ordering import Scratch, stable_order
 from sknumerai.utils._ranks import (
     average_ranks,
     era_gaussian_ranks,
@@ -32,6 +32,7 @@ __all__ = [
     "ERA_LEVEL",
     "LIVE_ERA",
     "Eras",
+    "Scratch",
     "average_ranks",
     "check_eras",
     "era_gaussian_ranks",

@@ -2,19 +2,61 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+from math import prod
+
 import numpy as np
 
 # Below, a plain argsort costs no more than finding the buckets.
 _MIN_ROWS = 256
-_N_BUCKETS = 2**16
+# Above, so many neighbours share one of 2**16 buckets that 2**32 cost less.
+_MAX_ROWS_16 = 8192
 # Rows of which a larger share lies in the wrong order within its buckets have values
 # too unevenly spread for buckets of equal width.
 _MAX_WRONG = 0.125
-# Columns worked on together, so that they stay in the processor's cache.
-_BLOCK = 16
 
 
-def stable_order(columns):
+class Scratch:
+    """Arrays that are used again: fresh memory costs more than a sort of it.
+
+    Examples
+    --------
+    >>> from sknumerai.utils import Scratch
+    >>> scratch = Scratch()
+    >>> scratch.array("keys", (2, 3), float).shape
+    (2, 3)
+    """
+
+    def __init__(self):
+        self._arrays = {}
+
+    def array(self, name, shape, dtype):
+        """An array with any content, the same memory for the same name and type.
+
+        Parameters
+        ----------
+        name : object
+            Hashable; what the array is for.
+
+        shape : tuple of int
+            Its shape.
+
+        dtype : dtype
+            Its type.
+
+        Returns
+        -------
+        array : ndarray
+            To be filled by the caller.
+        """
+        size = prod(shape)
+        key = name, np.dtype(dtype)
+        found = self._arrays.get(key)
+        if found is None or found.size < size:
+            self._arrays[key] = found = np.empty(size, dtype=dtype)
+        return found[:size].reshape(shape)
+
+
+def stable_order(columns, scratch=None, name="order"):
     """Sort each row of a matrix, equal values in the order in which they come.
 
     The same as ``numpy.argsort(columns, axis=1, kind="stable")``, several times
@@ -28,13 +70,19 @@ def stable_order(columns):
     columns : ndarray of shape (n_columns, n_samples)
         Numbers without NaN, one column of data in each row.
 
+    scratch : Scratch, default=None
+        Where the results lie, and what is needed on the way. By default in new memory.
+
+    name : object, default="order"
+        Results of another name in the same scratch stay as they are.
+
     Returns
     -------
     order : ndarray of shape (n_columns, n_samples)
         Positions of the values in rising order, intp.
 
     ordered : ndarray of shape (n_columns, n_samples)
-        The values in rising order.
+        The values in rising order. The next call with the same scratch overwrites it.
 
     Examples
     --------
@@ -44,50 +92,63 @@ def stable_order(columns):
     >>> order
     array([[1, 3, 2, 0]])
     """
+    scratch = Scratch() if scratch is None else scratch
     m, n = columns.shape
+    order = scratch.array(name, (m, n), np.intp)
+    ordered = scratch.array("ordered", (m, n), columns.dtype)
     if n < _MIN_ROWS or columns.dtype not in (np.float32, np.float64):
-        order = np.argsort(columns, axis=1, kind="stable")
-        return order, np.take_along_axis(columns, order, axis=1)
-    order = np.empty((m, n), dtype=np.intp)
-    ordered = np.empty_like(columns)
-    for start in range(0, m, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        order[block], ordered[block] = _by_buckets(columns[block])
+        order[:] = np.argsort(columns, axis=1, kind="stable")
+        ordered[:] = np.take_along_axis(columns, order, axis=1)
+        return order, ordered
+    wide = n > _MAX_ROWS_16
+    buckets = _find_buckets(columns, np.uint32 if wide else np.uint16, scratch)
+    for i in range(m):
+        order[i] = (_order_of_32 if wide else _order_of_16)(buckets[i])
+        # clip: without the copy that a check of the positions would make
+        columns[i].take(order[i], out=ordered[i], mode="clip")
+    wrong = scratch.array("wrong", (m, n - 1), bool)
+    pairs = np.flatnonzero(np.less(ordered[:, 1:], ordered[:, :-1], out=wrong))
+    if len(pairs):
+        # a row of `wrong` is one shorter than a row of `ordered`
+        rows = pairs // (n - 1)
+        uneven = np.bincount(rows, minlength=m) > _MAX_WRONG * n
+        for i in np.flatnonzero(uneven):
+            order[i] = np.argsort(columns[i], kind="stable")
+            ordered[i] = columns[i].take(order[i])
+        pairs += rows
+        pairs = pairs[~uneven[rows]] if uneven.any() else pairs
+        _exchange(order.reshape(-1), ordered.reshape(-1), pairs, n)
     return order, ordered
 
 
-def _by_buckets(columns):
-    m, n = columns.shape
-    columns = np.ascontiguousarray(columns)
+def _find_buckets(columns, dtype, scratch):
+    """The bucket of each value, of equal width in each row."""
+    buckets = scratch.array("buckets", columns.shape, dtype)
+    precision = columns.dtype if dtype == np.uint16 else np.float64
+    scaled = scratch.array("scaled", columns.shape, precision)
     low = columns.min(axis=1, keepdims=True)
     with np.errstate(all="ignore"):
-        scale = (_N_BUCKETS - 1) / (columns.max(axis=1, keepdims=True) - low)
-        # equal, infinite or subnormal values: one bucket
+        width = (columns.max(axis=1, keepdims=True) - low).astype(precision)
+        scale = np.iinfo(dtype).max / width
         spread = np.isfinite(scale) & (scale > 0) & np.isfinite(low)
-        keys = columns - low
-        keys *= scale
-        if not spread.all():
-            keys[~spread[:, 0]] = 0
-    # the product rises with the value, so the buckets are in order
-    order = np.argsort(keys.astype(np.uint16), axis=1, kind="stable")
-    ordered = np.empty_like(columns)
-    for values, rows, out in zip(columns, order, ordered):
-        # clip: without the copy that a check of the positions would make
-        values.take(rows, out=out, mode="clip")
-    wrong = ordered[:, 1:] < ordered[:, :-1]
-    pairs = np.flatnonzero(wrong)
-    if not len(pairs):
-        return order, ordered
-    # a row of `wrong` is one shorter than a row of `ordered`
-    rows = pairs // (n - 1)
-    uneven = np.bincount(rows, minlength=m) > _MAX_WRONG * n
-    pairs += rows
-    if uneven.any():
-        order[uneven] = np.argsort(columns[uneven], axis=1, kind="stable")
-        ordered[uneven] = np.take_along_axis(columns[uneven], order[uneven], axis=1)
-        pairs = pairs[~uneven[rows]]
-    _exchange(order.reshape(-1), ordered.reshape(-1), pairs, n)
-    return order, ordered
+        np.subtract(columns, low, out=scaled)
+        # rounded products still rise with the values, so the buckets are in order
+        np.multiply(scaled, scale, out=scaled)
+        # equal, infinite or subnormal values: one bucket
+        scaled[~spread[:, 0]] = 0
+        np.copyto(buckets, scaled, casting="unsafe")
+    return buckets
+
+
+def _order_of_16(buckets):
+    return buckets.argsort(kind="stable")
+
+
+def _order_of_32(buckets):
+    """By the lower digits, then by the upper ones."""
+    lower = buckets.astype(np.uint16).argsort(kind="stable")
+    upper = (buckets >> 16).astype(np.uint16)
+    return lower.take(upper.take(lower).argsort(kind="stable"))
 
 
 def _exchange(order, ordered, pairs, n):
@@ -102,17 +163,19 @@ def _exchange(order, ordered, pairs, n):
         np.greater(pairs[1:] - pairs[:-1], 1, out=alone[1:])
         first = pairs if alone.all() else pairs[alone]
         second = first + 1
-        for values in (order, ordered):
-            low = values.take(second)
-            values[second] = values.take(first)
-            values[first] = low
-        # what may be wrong now: the pairs left over, and those beside the exchanged
-        beside = np.concatenate([first - 1, second, pairs[~alone]])
-        pairs = np.unique(_wrong(ordered, beside, n))
-
-
-def _wrong(ordered, pairs, n):
-    """Those of the pairs that are in the wrong order and of one row."""
-    low, high = ordered.take(pairs, mode="clip"), ordered.take(pairs + 1, mode="clip")
-    pairs = pairs[high < low]
-    return pairs[(pairs >= 0) & (pairs % n != n - 1)]
+        low, high = ordered.take(second), ordered.take(first)
+        ordered[first], ordered[second] = low, high
+        moved = order.take(second)
+        order[second] = order.take(first)
+        order[first] = moved
+        # wrong now may be the pairs left over, and those beside the exchanged
+        before, after = first - 1, second + 1
+        # beyond either end of all the value itself is found, which is not wrong
+        wrong_before = ordered.take(before, mode="clip") > low
+        wrong_after = ordered.take(after, mode="clip") < high
+        left = pairs[~alone]
+        if len(left):
+            left = left[ordered.take(left) > ordered.take(left + 1)]
+        pairs = np.concatenate([before[wrong_before], second[wrong_after], left])
+        # the last of a row and the first of the next are no pair
+        pairs = np.unique(pairs[pairs % n != n - 1])
