@@ -146,9 +146,9 @@ def test_one_prediction_and_one_sort(data, fitted, benchmark, monkeypatch):
     sorted_shapes = []
     original = ranked.stable_order
 
-    def counted(columns):
+    def counted(columns, *args):
         sorted_shapes.append(columns.shape)
-        return original(columns)
+        return original(columns, *args)
 
     monkeypatch.setattr(ranked, "stable_order", counted)
     scoring = numerai_scoring(benchmark=benchmark, meta_model=data.meta_model)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sknumerai.utils import _ordering, stable_order
+from sknumerai.utils import Scratch, _ordering, stable_order
 
 DISTRIBUTIONS = {
     "normal": lambda rng, size: rng.normal(size=size),
@@ -71,13 +71,37 @@ def test_even_values_are_not_left_to_numpys_slow_sort(monkeypatch):
     """The buckets must do the work where predictions are ranks or normal."""
     rng = np.random.default_rng(0)
     columns = np.stack([rng.permutation(5000) / 5000, rng.normal(size=5000)])
-    kinds = []
-    argsort = np.argsort
 
-    def spy(values, *args, **kwargs):
-        kinds.append(values.dtype)
-        return argsort(values, *args, **kwargs)
+    def refuse(*args, **kwargs):
+        raise AssertionError("NumPy's argsort was called")
 
-    monkeypatch.setattr(_ordering.np, "argsort", spy)
-    stable_order(columns)
-    assert kinds == [np.uint16]
+    monkeypatch.setattr(_ordering.np, "argsort", refuse)
+    order, ordered = stable_order(columns)
+    assert (ordered[:, 1:] >= ordered[:, :-1]).all()
+
+
+def test_time_grows_with_rows_not_with_pairs_in_one_bucket(monkeypatch):
+    """With 20,000 rows hundreds of neighbours would share one of 65,536 buckets."""
+    rng = np.random.default_rng(0)
+    n_pairs = []
+    exchange = _ordering._exchange
+
+    def spy(order, ordered, pairs, n):
+        n_pairs.append(len(pairs))
+        exchange(order, ordered, pairs, n)
+
+    monkeypatch.setattr(_ordering, "_exchange", spy)
+    stable_order(rng.random((2, 20_000)))
+    assert sum(n_pairs) < 10
+
+
+def test_results_in_the_same_memory_are_kept_apart_by_name():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 3, 400))
+    scratch = Scratch()
+    order_a, _ = stable_order(a, scratch, "a")
+    order_b, _ = stable_order(b[:2], scratch, "b")
+    assert_array_equal(order_a, np.argsort(a, axis=1))
+    assert_array_equal(order_b, np.argsort(b[:2], axis=1))
+    again, _ = stable_order(b, scratch, "a")
+    assert again.base is order_a.base
