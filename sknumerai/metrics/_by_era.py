@@ -251,6 +251,7 @@ class _Found:
         coverage = n / (n + n_missing)
         if n == 0 or coverage < min_coverage:
             names = " and ".join(formula.sides)
+            verb = "covers" if len(formula.sides) == 1 else "cover"
             have = f" ({self.labels[0]} to {self.labels[-1]})" if n else ""
             mend = (
                 f"Score only those eras, or pass min_coverage={np.floor(coverage * 100) / 100:.2f} to "
@@ -259,7 +260,7 @@ class _Found:
                 else "Are they of other eras?"
             )
             raise ValueError(
-                f"{caller}: {names} cover {n} of {n + n_missing} eras{have}, a share "
+                f"{caller}: {names} {verb} {n} of {n + n_missing} eras{have}, a share "
                 f"of {coverage:.2f}; min_coverage is {min_coverage}. An era is covered "
                 f"if at least {1 - MAX_MISSING:.0%} of its rows are. {mend}"
             )

@@ -103,7 +103,7 @@ def test_eras_without_benchmark_raise_with_the_coverage(rows):
     y, p, meta = rows
     known = meta[meta.index.get_level_values("era") >= "0010"]
     message = (
-        r"benchmark cover 3 of 5 eras \(0010 to 0012\), a share of 0.60; min_coverage "
+        r"benchmark covers 3 of 5 eras \(0010 to 0012\), a share of 0.60; min_coverage "
         r"is 1.0.*pass min_coverage=0.60"
     )
     with pytest.raises(ValueError, match=message):
@@ -121,7 +121,7 @@ def test_rows_without_benchmark_are_left_out_up_to_a_fifth(rows):
     many.iloc[:7] = np.nan
     got = mmc_score(y, p, few, aggregate=None)
     assert got.iloc[0] == mmc_score(y[6:30], p[6:30], meta[6:30])
-    with pytest.raises(ValueError, match="cover 4 of 5 eras"):
+    with pytest.raises(ValueError, match="covers 4 of 5 eras"):
         mmc_score(y, p, many)
     got = mmc_score(y, p, many, aggregate=None, min_coverage=0.5)
     assert got.index.tolist() == ["0009", "0010", "0011", "0012"]
@@ -140,7 +140,7 @@ def test_a_benchmark_of_other_eras_raises_whatever_the_threshold(rows):
     other = meta.rename(lambda name: f"{name}x", level="id")
     with pytest.raises(ValueError, match="no row of y_pred is in meta_model"):
         mmc_score(y, p, other, min_coverage=0)
-    with pytest.raises(ValueError, match="cover 0 of 5 eras"):
+    with pytest.raises(ValueError, match="covers 0 of 5 eras"):
         mmc_score(y, p, meta * np.nan, min_coverage=0)
 
 
