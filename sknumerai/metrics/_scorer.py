@@ -8,13 +8,8 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._by_era import era_scores
-from sknumerai.metrics._scorer_inputs import (
-    ScoredRows,
-    SideInputs,
-    describe_input,
-    parameters_of,
-)
-from sknumerai.metrics._sides import Side
+from sknumerai.metrics._scorer_inputs import ScoredRows, parameters_of
+from sknumerai.metrics._side_inputs import SideInputs, describe_input
 from sknumerai.metrics._summary import aggregate_scores
 
 
@@ -158,11 +153,8 @@ class EraScorer(BaseEraScorer):
     def __call__(self, estimator, X, y, groups=None):
         # documented in the class, which is what help() of a scorer shows
         rows = ScoredRows(estimator, X, y, groups, repr(self))
-        sides = dict(self.side_inputs or {})
-        if needs_features(self.metric) and "features" not in sides:
-            sides["features"] = None
-        if "benchmark" in sides:
-            rows.warn_of_horizons(sides["benchmark"])
+        sides = SideInputs() if self.side_inputs is None else self.side_inputs
+        rows.warn_of_horizons(sides.get("benchmark"))
         try:
             score = float(self._score(rows, sides))
         except ValueError as error:
@@ -185,15 +177,19 @@ class EraScorer(BaseEraScorer):
     def _score(self, rows, sides):
         params = self.metric_params or {}
         parameters = parameters_of(self.metric)
+        names = list(sides)
+        if "features" not in sides and needs_features(self.metric):
+            names.append("features")
         if not {"groups", "aggregate"} <= set(parameters):
-            scores = self._score_eras(rows, sides, params)
+            scores = self._score_eras(rows, sides, names, params)
             return aggregate_scores(scores, self.aggregate)
-        y_true, y_pred = rows.with_labels() if sides else (rows.y_true, rows.y_pred)
+        y_true, y_pred = rows.with_labels() if names else (rows.y_true, rows.y_pred)
         # inputs by keyword are of rows that the metric knows itself, such as `previous`
-        by_row = {
-            name: rows.side(name, values)
-            for name, values in sides.items()
-            if parameters[name].kind is not Parameter.KEYWORD_ONLY
+        given = {
+            name: sides[name]
+            if parameters[name].kind is Parameter.KEYWORD_ONLY
+            else rows.side(name, sides)
+            for name in names
         }
         return self.metric(
             y_true,
@@ -201,12 +197,11 @@ class EraScorer(BaseEraScorer):
             groups=rows.labels,
             aggregate=self.aggregate,
             **params,
-            **{**sides, **by_row},
+            **given,
         )
 
-    def _score_eras(self, rows, sides, params):
-        names = list(sides)
-        cut = [_matched(rows, name, values) for name, values in sides.items()]
+    def _score_eras(self, rows, sides, names, params):
+        cut = [rows.cut(name, sides) for name in names]
 
         def one_era(y_true, y_pred, *others):
             return self.metric(y_true, y_pred, **params, **dict(zip(names, others)))
@@ -218,21 +213,3 @@ def needs_features(metric):
     """Whether a metric cannot do without a side input called features."""
     parameter = parameters_of(metric).get("features")
     return parameter is not None and parameter.default is Parameter.empty
-
-
-def _matched(rows, name, values):
-    """A side input cut to the rows that are scored, in their order, as an array."""
-    values = rows.side(name, values)
-    if values is rows.X:
-        return values.to_numpy() if hasattr(values, "to_numpy") else values
-    side = Side(name, values, rows.index, rows.n_samples, rows.caller, rows.numbered)
-    if side.positions is None:
-        return values.to_numpy() if hasattr(values, "to_numpy") else values
-    absent = side.positions < 0
-    if absent.any():
-        raise ValueError(
-            f"{rows.caller}: {int(absent.sum())} of the {rows.n_samples} rows that are "
-            f"scored are not in {name}, and a metric of one era cannot do without. "
-            "Score only the rows that are."
-        )
-    return values.iloc[side.positions].to_numpy()

@@ -1,4 +1,4 @@
-"""What scorers are called with, and the side inputs that they hold for all rows."""
+"""What scorers are called with: rows, their eras, targets and predictions."""
 
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -14,6 +14,8 @@ from sklearn.utils.validation import _num_samples
 
 from sknumerai.exceptions import HorizonWarning, ScoringError
 from sknumerai.metrics._inputs import row_index
+from sknumerai.metrics._side_inputs import is_pandas
+from sknumerai.metrics._sides import Side
 from sknumerai.utils import (
     ERA_LEVEL,
     check_eras,
@@ -22,23 +24,8 @@ from sknumerai.utils import (
     warn_of_leakage,
 )
 
-# Side inputs that may be given as names of columns of X.
-FROM_X = ("features", "neutralizers")
-
-
-class SideInputs(dict):
-    """Side inputs by name, shared by all copies of a scorer.
-
-    Searches clone the scorer that they hold, and clone copies deeply what is no
-    estimator: with a benchmark of all rows that would be a gigabyte each time.
-    """
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __repr__(self):
-        said = [f"{name!r}: {describe_input(value)}" for name, value in self.items()]
-        return "{" + ", ".join(said) + "}"
+# Side inputs of more columns are cut era by era, and never copied as a whole.
+MATCHED_COLUMNS = 16
 
 
 class ScoredRows:
@@ -70,7 +57,8 @@ class ScoredRows:
         Era of each row, which metrics take as `groups` without a search.
 
     index : Index or None
-        Labels of the rows: X's, or y's where X has none.
+        Labels of the rows: X's, or y's where X has none. A default index is one of
+        labels here, which say more than positions.
 
     numbered : bool
         Whether the labels are numbers, such as the rows of a frame with a default index
@@ -88,7 +76,7 @@ class ScoredRows:
         )
         # codes and labels as one object, which check_eras takes without a search
         self.labels = pd.Categorical.from_codes(self.eras.codes, self.eras.labels)
-        self.index = row_index(X, y)
+        self.index = _as_labels(row_index(X, y))
         self.numbered = _is_numbered(self.index)
         warn_of_leakage(estimator, self.eras, caller, stacklevel=stacklevel)
         given = None if groups is None and _carries_eras(X) else np.asarray(self.labels)
@@ -111,44 +99,116 @@ class ScoredRows:
             return self.y_true, self.y_pred
         if isinstance(self.y_true, pd.Series):
             y_true = self.y_true.copy(deep=False)
-            y_true.index = _as_labels(self.index)
+            y_true.index = self.index
         else:
-            y_true = pd.Series(self.y_true, index=_as_labels(self.index))
+            y_true = pd.Series(self.y_true, index=self.index)
         own = getattr(self.y_pred, "index", None)
         by_position = own is None or isinstance(own, pd.RangeIndex)
         return y_true, np.asarray(self.y_pred) if by_position else self.y_pred
 
-    def side(self, name, values):
-        """Make a side input of all rows ready to be matched with these rows.
+    def side(self, name, inputs):
+        """Get a side input as metrics take it for these rows.
 
         Parameters
         ----------
         name : str
             The metric's name of it.
 
-        values : Series, DataFrame, ndarray, list or None
-            Values for all rows, or names of columns of X; None is X itself.
+        inputs : SideInputs
+            Holds its values for all rows, or names of columns of X; or not, and then it
+            is X itself. Keeps what was matched with rows, for their next scoring.
 
         Returns
         -------
         values : Series, DataFrame or ndarray
-            Not copied, but for columns of X.
+            With an index to be matched by, or of these very rows. Tables of many
+            columns are not copied, but for columns of X.
+
+        Raises
+        ------
+        ScoringError
+            If there is no telling which rows are meant.
+
+        ValueError
+            If the indexes have no labels in common, or labels that come twice.
         """
-        if values is None:
-            return self.X if _is_pandas(self.X) else np.asarray(self.X)
-        if isinstance(values, list):
-            return self._columns(name, values)
-        if self.index is None or not _is_pandas(values):
-            if len(values) != self.n_samples:
-                has = "an index" if self.index is None else f"the index of {name}"
-                raise ScoringError(
-                    f"{self.caller}: {name} has {len(values)} rows, {self.n_samples} "
-                    f"are scored, and there is no telling which: {has} is missing. "
-                    f"Keep X (or y) in pandas, and give {name} the index of all rows: "
-                    f"{name} = pd.DataFrame({name}, index=X.index)."
-                )
+        values, by_label = self._given(name, inputs.get(name))
+        if not by_label:
             return values
+        return inputs.matched(name, self.index, lambda: self._match(name, values))
+
+    def cut(self, name, inputs):
+        """Get a side input for a function of one era: exactly these rows.
+
+        Parameters
+        ----------
+        name : str
+            The function's name of it.
+
+        inputs : SideInputs
+            As in :meth:`side`.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples,) or (n_samples, n_columns)
+            In the order of the rows.
+        """
+        values, by_label = self._given(name, inputs.get(name))
+        positions = self._positions(name, values) if by_label else None
+        if positions is None:
+            return values.to_numpy() if is_pandas(values) else values
+        absent = int((positions < 0).sum())
+        if absent:
+            raise ScoringError(
+                f"{self.caller}: {absent} of the {self.n_samples} rows that are scored "
+                f"are not in {name}, and a metric of one era cannot do without. Score "
+                "only the rows that are."
+            )
+        return values.iloc[positions].to_numpy()
+
+    def _given(self, name, values):
+        """What was given, and whether it is to be matched by labels."""
+        if values is None or isinstance(values, str):
+            return (self.X if is_pandas(self.X) else np.asarray(self.X)), False
+        if isinstance(values, list):
+            return self._columns(name, values), False
+        if self.index is not None and is_pandas(values):
+            return values, True
+        if len(values) != self.n_samples:
+            has = "an index" if self.index is None else f"the index of {name}"
+            raise ScoringError(
+                f"{self.caller}: {name} has {len(values)} rows, {self.n_samples} are "
+                f"scored, and there is no telling which: {has} is missing. Keep X (or "
+                f"y) in pandas, and give {name} the index of all rows: {name} = "
+                f"pd.DataFrame({name}, index=X.index)."
+            )
+        return values, False
+
+    def _match(self, name, values):
+        """The values of these rows; all of them where they are wide or the same rows."""
+        if values.ndim == 2 and values.shape[1] > MATCHED_COLUMNS:
+            self._check_tells_rows(name, values.index)
+            return self._labelled(values)
+        positions = self._positions(name, values)
+        if positions is None:
+            return values
+        found = values.iloc[positions].set_axis(self.index)
+        known = positions >= 0
+        if known.all():
+            return found
+        if found.ndim == 2:
+            known = np.broadcast_to(known[:, None], found.shape)
+        return found.astype(np.float64).where(known)
+
+    def _positions(self, name, values):
+        """Where these rows are in the values, -1 where not; None for one by one."""
         self._check_tells_rows(name, values.index)
+        values = self._labelled(values)
+        return Side(
+            name, values, self.index, self.n_samples, self.caller, self.numbered
+        ).positions
+
+    def _labelled(self, values):
         if self.numbered and isinstance(values.index, pd.RangeIndex):
             values = values.copy(deep=False)
             values.index = _as_labels(values.index)
@@ -226,36 +286,6 @@ class ScoredRows:
             )
 
 
-def as_input(name, values):
-    """Side input as scorers keep it: pandas, an array, or a list of columns of X."""
-    if _is_pandas(values):
-        return values
-    if name in FROM_X and np.ndim(values) == 1:
-        return list(values)
-    values = np.asarray(values)
-    if values.ndim not in (1, 2):
-        raise ValueError(
-            f"{name} must have one row for each row of X, shape (n_samples,) or "
-            f"(n_samples, n_columns), and as pandas to be matched in folds. Got shape "
-            f"{values.shape}."
-        )
-    return values
-
-
-def is_input(values):
-    """Whether a parameter of a metric holds a value for each row."""
-    return _is_pandas(values) or (isinstance(values, np.ndarray) and values.ndim > 0)
-
-
-def describe_input(values):
-    """Say in a few words what a side input is."""
-    if isinstance(values, list):
-        return repr(values) if len(values) <= 3 else f"<{len(values)} columns of X>"
-    if is_input(values):
-        return f"<{type(values).__name__} of shape {values.shape}>"
-    return repr(values)
-
-
 def parameters_of(function):
     """Get the parameters of a function by name; none where it does not tell."""
     try:
@@ -326,7 +356,3 @@ def _as_labels(index):
     if isinstance(index, pd.RangeIndex):
         return pd.Index(np.asarray(index), name=index.name)
     return index
-
-
-def _is_pandas(values):
-    return isinstance(values, pd.Series | pd.DataFrame)

@@ -6,12 +6,8 @@ from inspect import Parameter
 
 from sknumerai.metrics._correlation import numerai_corr_score, spearman_score
 from sknumerai.metrics._scorer import EraScorer
-from sknumerai.metrics._scorer_inputs import (
-    SideInputs,
-    as_input,
-    is_input,
-    parameters_of,
-)
+from sknumerai.metrics._scorer_inputs import parameters_of
+from sknumerai.metrics._side_inputs import SideInputs, as_input, is_input
 from sknumerai.metrics._summary import check_aggregate
 
 

@@ -20,11 +20,12 @@ from sknumerai.metrics._neutral import fnc_of
 from sknumerai.metrics._payout_policy import check_policy
 from sknumerai.metrics._ranked import RankTables
 from sknumerai.metrics._scorer import BaseEraScorer
-from sknumerai.metrics._scorer_inputs import (
-    ScoredRows,
+from sknumerai.metrics._scorer_inputs import ScoredRows
+from sknumerai.metrics._side_inputs import (
     SideInputs,
     as_input,
     describe_input,
+    is_pandas,
 )
 from sknumerai.metrics._sides import Side
 from sknumerai.metrics._summary import aggregate_scores
@@ -300,12 +301,12 @@ class EraScoring(BaseEraScorer):
     def _side(self, name, rows):
         """The side input seen from these rows; None where it is of other eras."""
         given = self.side_inputs[name]
-        values = rows.side(name, None if _is_all_of_x(name, given) else given)
         index = None if _is_of_x(given) else rows.index
         try:
+            values = rows.side(name, self.side_inputs)
             return Side(name, values, index, rows.n_samples, CALLER, rows.numbered)
         except ValueError:
-            if _is_of_other_eras(values, rows.eras):
+            if _is_of_other_eras(given, rows.eras):
                 return None
             raise
 
@@ -386,9 +387,8 @@ def _is_of_x(values):
 
 
 def _is_of_other_eras(values, eras):
-    index = getattr(values, "index", None)
-    if index is None or ERA_LEVEL not in index.names:
+    if not is_pandas(values) or ERA_LEVEL not in values.index.names:
         return False
-    labels = index.get_level_values(ERA_LEVEL).unique().tolist()
+    labels = values.index.get_level_values(ERA_LEVEL).unique().tolist()
     own = era_numbers(labels, allow_live=True, caller=CALLER)
     return not np.isin(own, eras.numbers).any()

@@ -491,3 +491,54 @@ def test_frames_of_the_caller_keep_their_index(data):
     scorer(Ridge().fit(X, y), X, y, groups=np.asarray(eras))
     for values in (X, y, benchmark):
         assert isinstance(values.index, pd.RangeIndex)
+
+
+def test_rows_of_a_fold_are_matched_once(data, monkeypatch):
+    """A search, and permutation importance, score the same few folds many times."""
+    X, y, _ = data
+    model, matched = Ridge().fit(X, y), []
+    original = pd.MultiIndex.get_indexer
+
+    def counted(self, target, *args, **kwargs):
+        matched.append(len(target))
+        return original(self, target, *args, **kwargs)
+
+    monkeypatch.setattr(pd.MultiIndex, "get_indexer", counted)
+    benchmark = X["b"].sample(frac=1, random_state=0)
+    scorer = make_era_scorer(bmc_score, benchmark=benchmark)
+    folds = [slice("0001", "0003"), slice("0004", "0009")]
+    scores = [[scorer(model, X.loc[f], y.loc[f]) for f in folds] for _ in range(3)]
+    assert matched == [90, 180]
+    assert scores[0] == scores[1] == scores[2]
+    copy = clone(scorer)
+    shifted = X.loc[folds[0]].copy()
+    shifted["a"] = 0.0
+    copy(model, shifted, y.loc[folds[0]])
+    assert matched == [90, 180]
+    # other values are matched anew, and nothing of it is in a pickle
+    pickled = len(pickle.dumps(scorer))
+    other = make_era_scorer(bmc_score, benchmark=-benchmark)
+    assert pickled == pytest.approx(len(pickle.dumps(other)), rel=0.01)
+    scorer.set_params(side_inputs={"benchmark": X["c"].sample(frac=1)})
+    assert scorer(model, X.loc[folds[0]], y.loc[folds[0]]) != scores[0][0]
+    assert matched[2] == 90
+
+
+def test_rows_that_were_matched_are_bounded(data):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    benchmark = X["b"].sample(frac=1, random_state=0)
+    scorer = make_era_scorer(bmc_score, benchmark=benchmark)
+    for n in range(100, 140):
+        scorer(model, X.iloc[:n], y.iloc[:n])
+    assert len(scorer.side_inputs._kept) == 16
+
+
+def test_a_benchmark_that_lacks_rows_of_an_era(data):
+    X, y, _ = data
+    model = Ridge().fit(X, y)
+    some = X[["b", "c"]].drop(index=X.index[[3, 40]]).sample(frac=1, random_state=0)
+    scorer = make_era_scorer(bmc_score, benchmark=some)
+    expected = bmc_score(y, model.predict(X), some)
+    assert scorer(model, X, y) == pytest.approx(expected, rel=1e-12)
+    assert scorer(model, X, y) == pytest.approx(expected, rel=1e-12)

@@ -109,7 +109,8 @@ PARAMS = {payout_score: {"policy": "ender20"}}
 def by_hand(metric, names, data, sides, cv, model=None, **params):
     X, y = data.data, data.target
     scores = []
-    for train, test in cv.split(X, y, data.eras):
+    groups = data.eras if isinstance(cv, GroupKFold) else None
+    for train, test in cv.split(X, y, groups):
         fitted = clone(model or Ridge()).fit(X.iloc[train], y.iloc[train])
         cut = [sides[name].loc[X.index[test]] for name in names]
         pred = fitted.predict(X.iloc[test])
@@ -127,7 +128,7 @@ def test_cross_val_score_is_the_plain_loop(metric, splitter, data, sides):
         Ridge(),
         data.data,
         data.target,
-        groups=data.eras,
+        groups=data.eras if splitter == "groups" else None,
         cv=cv,
         scoring=scorer,
         error_score="raise",
