@@ -81,8 +81,7 @@ def alpha_score(
 
     Notes
     -----
-    Ranks and the centered target are those of the rows that have all that is needed.
-    The reference centers the target before it leaves rows out that lack a prediction.
+    Ranks are those of the rows that have all that is needed.
 
     References
     ----------
@@ -99,7 +98,7 @@ def alpha_score(
 
     def formula(target, pred, neutralizers, sample_weight):
         weights = _weights(pred.gaussian(1.5), neutralizers, sample_weight)
-        return centered(target) @ weights / len(target)
+        return centered(target, pred.target_mean) @ weights / len(target)
 
     _check_weight(sample_weight, "alpha_score")
     return score_by_era(

@@ -200,9 +200,18 @@ def score_tables(
         The scores of the eras that each formula has a score for.
     """
     check_min_coverage(min_coverage, caller)
-    if y_true is None and any(f.needs_target for f in formulas.values()):
+    needs_target = any(formula.needs_target for formula in formulas.values())
+    if y_true is None and needs_target:
         raise ValueError(f"{caller}: y_true is None. Pass the targets.")
-    eras = find_eras(y_true, y_pred, (), groups, caller, required)
+    eras = find_eras(
+        y_true,
+        y_pred,
+        (),
+        groups,
+        caller,
+        required=required,
+        allow_live=not needs_target,
+    )
     pred = check_predictions(y_pred, caller, allow_nan=True)
     target = None if y_true is None else check_target(y_true, caller)
     index = row_index(y_true, y_pred)

@@ -222,7 +222,7 @@ def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
 
 def corr_of(target, pred, *, top_bottom=None, caller="numerai_corr_score"):
     """CORR of one era: a target (n,) and RankedColumns of m models to (m,)."""
-    target = signed_power(centered(target), 1.5)
+    target = signed_power(centered(target, pred.target_mean), 1.5)
     if top_bottom is None:
         return rank_correlation(target, pred, 1.5)
     return top_bottom_correlation(target, pred.gaussian(1.5), top_bottom, caller)
@@ -283,8 +283,8 @@ def check_top_bottom(top_bottom, caller):
         )
 
 
-def centered(vector):
+def centered(vector, mean=None):
     """The vector less its mean; exactly zero where all values are the same."""
     if len(vector) and (vector == vector[0]).all():
         return np.zeros(len(vector))
-    return vector - vector.mean()
+    return vector - (vector.mean() if mean is None else mean)

@@ -113,6 +113,8 @@ class _Cut:
             cut = _Cut(self.owner, rows)
             values = self.owner.pred[rows, j : j + 1]
             cut._ranked = RankedColumns(values, self.owner.tables)
+            if self.owner.target is not None and missing.any():
+                cut._ranked.target_mean = np.nanmean(self.owner.target[self.rows])
             self._single[j] = cut
         return self._single[j]
 

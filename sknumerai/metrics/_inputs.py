@@ -68,7 +68,9 @@ def check_min_coverage(min_coverage, caller):
         )
 
 
-def find_eras(y_true, y_pred, others, groups, caller, required=False):
+def find_eras(
+    y_true, y_pred, others, groups, caller, *, required=False, allow_live=False
+):
     """Era of each row; one era where there are none and they are not required."""
     if y_true is None:
         y_true = y_pred
@@ -84,6 +86,7 @@ def find_eras(y_true, y_pred, others, groups, caller, required=False):
         *others,
         n_samples=len(y_true),
         required=required,
+        allow_live=allow_live,
         names=NAMES,
         caller=caller,
     )

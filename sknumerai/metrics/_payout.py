@@ -2,7 +2,6 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import re
 import warnings
 from dataclasses import replace
 from numbers import Real
@@ -10,13 +9,15 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from sknumerai.metrics._by_era import score_by_era
+from sknumerai.metrics._by_era import Formula, score_tables
 from sknumerai.metrics._contribution import contribution_of
 from sknumerai.metrics._correlation import corr_of
 from sknumerai.metrics._payout_policy import check_policy
+from sknumerai.metrics._summary import aggregate_scores, check_aggregate
+from sknumerai.utils import target_horizon
 
-# Numerai's targets look 20 or 60 days ahead and say so at the end of their names.
-_HORIZON = re.compile(r".*_(20|60)d?", re.IGNORECASE)
+# Numerai's targets look so many days ahead.
+_HORIZONS = (20, 60)
 
 
 def payout_score(
@@ -133,11 +134,14 @@ def payout_score(
     _check_flag(clip, "clip", caller)
     _warn_of_horizon(y_true, policy, caller)
 
-    def formula(target, pred, meta_model):
-        return payout_of(target, pred, meta_model, policy, clip=clip)
+    def combine(corr, mmc):
+        scores = {"corr": corr, "mmc": mmc}
+        if not policy.paid:
+            return np.zeros_like(corr)
+        return policy.payout({name: scores[name] for name in policy.paid}, clip=clip)
 
-    return score_by_era(
-        formula,
+    return _combined_score(
+        combine,
         y_true,
         y_pred,
         sides={"meta_model": meta_model},
@@ -231,13 +235,8 @@ def learn_payout_score(
                 f"{caller}: {name} must be a finite number. Got {weight!r} instead."
             )
 
-    def formula(target, pred, benchmark):
-        return learn_payout_of(
-            target, pred, benchmark, corr_weight=corr_weight, bmc_weight=bmc_weight
-        )
-
-    return score_by_era(
-        formula,
+    return _combined_score(
+        lambda corr, bmc: corr_weight * corr + bmc_weight * bmc,
         y_true,
         y_pred,
         sides={"benchmark": benchmark},
@@ -248,22 +247,38 @@ def learn_payout_score(
     )
 
 
-def payout_of(target, pred, meta_model, policy, *, clip=True):
-    """Payout of one era: a target (n,), RankedColumns of m models and of the other."""
-    scores = {}
-    if "corr" in policy.paid:
-        scores["corr"] = corr_of(target, pred)
-    if "mmc" in policy.paid:
-        scores["mmc"] = contribution_of(target, pred, meta_model)
-    if not scores:
-        return np.zeros(pred.values.shape[1])
-    return policy.payout(scores, clip=clip)
+def _combined_score(
+    combine, y_true, y_pred, *, sides, groups, aggregate, min_coverage, caller
+):
+    """Score CORR and the contribution from one sort, and combine the two by era.
+
+    CORR is of all rows with a target, as it is paid, also where the other input lacks
+    some of them.
+    """
+    check_aggregate(aggregate, caller)
+    formulas = {
+        "corr": Formula(corr_of),
+        "contribution": Formula(_contribution_of, tuple(sides)),
+    }
+    tables = score_tables(
+        formulas,
+        y_true,
+        y_pred,
+        sides=sides,
+        groups=groups,
+        min_coverage=min_coverage,
+        caller=caller,
+    )
+    table = tables["contribution"]
+    corr = tables["corr"].loc[table.index].to_numpy()
+    # in place of the contribution, whose index and names it keeps
+    table[:] = combine(corr, table.to_numpy())
+    return table if aggregate is None else aggregate_scores(table, aggregate)
 
 
-def learn_payout_of(target, pred, benchmark, *, corr_weight=1.0, bmc_weight=2.0):
-    """CORR + 2 BMC of one era, as :func:`payout_of` is called."""
-    bmc = contribution_of(target, pred, benchmark)
-    return corr_weight * corr_of(target, pred) + bmc_weight * bmc
+def _contribution_of(target, pred, **side):
+    (other,) = side.values()
+    return contribution_of(target, pred, other)
 
 
 def _check_flag(value, name, caller):
@@ -278,12 +293,12 @@ def _warn_of_horizon(y_true, policy, caller):
     name = getattr(y_true, "name", None)
     if isinstance(y_true, pd.DataFrame) and y_true.shape[1] == 1:
         name = y_true.columns[0]
-    told = _HORIZON.fullmatch(name) if isinstance(name, str) else None
-    if told is None or policy.horizon in (None, int(told[1])):
+    horizon = target_horizon(name)
+    if horizon not in _HORIZONS or policy.horizon in (None, horizon):
         return
     rule = f"The rule {policy.name!r}" if policy.name else "The rule"
     warnings.warn(
-        f"{caller}: {name!r} looks {told[1]} days ahead. {rule} pays for a target of "
+        f"{caller}: {name!r} looks {horizon} days ahead. {rule} pays for a target of "
         f"{policy.horizon} days ({policy.target or 'of any name'}), so this is not "
         "what a round pays. Score that target, or pass the rule that pays for yours.",
         UserWarning,

@@ -67,10 +67,17 @@ class RankedColumns:
 
     tables : RankTables, default=None
         Shared by the eras of one call.
+
+    Attributes
+    ----------
+    target_mean : float or None
+        Mean of the era's targets where some of its rows are left out because this
+        prediction is missing: CORR centers targets before that, as the reference does.
     """
 
     def __init__(self, values, tables=None):
         self.values = values
+        self.target_mean = None
         self.tables = RankTables() if tables is None else tables
         self._order = self._ties = None
         self._dense = {}

@@ -221,7 +221,7 @@ def test_features_are_matched_by_index(size):
     shuffled = X.sample(frac=1, random_state=0)
     assert_allclose(size(y, p, shuffled, aggregate=None), expected, atol=1e-14)
     some = X[X.index.get_level_values("era") != "0010"]
-    with pytest.raises(ValueError, match="features cover 4 of 5 eras"):
+    with pytest.raises(ValueError, match="features covers 4 of 5 eras"):
         size(y, p, some)
     got = size(y, p, some, aggregate=None, min_coverage=0.8)
     assert_allclose(got, expected.drop(index="0010"), atol=1e-14)

@@ -204,13 +204,13 @@ def test_rows_in_any_order_and_eras_alone(data):
 def test_eras_without_a_meta_model(data):
     y, p, meta = data
     late = meta[meta.index.get_level_values("era") > 4]
-    with pytest.raises(ValueError, match=r"payout_score: meta_model cover 2 of 6 eras"):
+    with pytest.raises(ValueError, match=r"payout_score: meta_model covers 2 of 6 eras"):
         payout_score(y, p, late)
     scores = payout_score(y, p, late, aggregate=None, min_coverage=0.3)
     assert scores.index.tolist() == [5, 6]
     whole = payout_score(y, p, meta, aggregate=None)
     pd.testing.assert_frame_equal(scores, whole.loc[[5, 6]])
-    with pytest.raises(ValueError, match="learn_payout_score: benchmark cover 2 of 6"):
+    with pytest.raises(ValueError, match="learn_payout_score: benchmark covers 2 of 6"):
         learn_payout_score(y, p, late)
     scores = learn_payout_score(y, p, late, aggregate=None, min_coverage=0.3)
     assert scores.index.tolist() == [5, 6]

@@ -355,7 +355,7 @@ def test_benchmark_of_other_rows_raises(data):
     X, y, _ = data
     model = Ridge().fit(X, y)
     scorer = make_era_scorer(bmc_score, benchmark=X["b"].loc["0001":"0006"])
-    with pytest.raises(ScoringError, match="benchmark cover 6 of 12 eras"):
+    with pytest.raises(ScoringError, match="benchmark covers 6 of 12 eras"):
         scorer(model, X, y)
     scorer = make_era_scorer(
         bmc_score, benchmark=X["b"].loc["0001":"0006"], min_coverage=0.5

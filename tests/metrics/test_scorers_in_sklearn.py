@@ -297,7 +297,7 @@ def test_optuna_says_what_is_wrong_with_a_benchmark(data):
     """Of a ValueError it says that dtypes are not compatible with add.reduce."""
     scorer = make_era_scorer(bmc_score, benchmark=data.benchmark.loc["0001":"0010"])
     search = optuna_search(scorer, KFold(2))
-    with pytest.raises(ScoringError, match="benchmark cover 10 of 12 eras"):
+    with pytest.raises(ScoringError, match="benchmark covers 10 of 12 eras"):
         search.fit(data.data, data.target)
 
 

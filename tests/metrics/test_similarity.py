@@ -106,7 +106,7 @@ def test_nan_rows_order_and_coverage(name):
     got = score(y, holes, other, aggregate=None)
     assert_allclose(got.iloc[:, :2], whole.iloc[:, :2], atol=1e-14)
     some = other[other.index.get_level_values("era").astype(int) > 9]
-    with pytest.raises(ValueError, match="cover 3 of 5 eras"):
+    with pytest.raises(ValueError, match="covers 3 of 5 eras"):
         score(y, p, some)
     got = score(y, p, some, aggregate=None, min_coverage=0.5)
     assert_allclose(got, whole.iloc[2:], atol=1e-14)
