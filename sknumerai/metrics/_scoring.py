@@ -314,11 +314,11 @@ class EraScoring(BaseEraScorer):
         """Add the payouts, which follow from the scores of eras."""
         weights = self.policy.weights
         if "meta_model" in self.side_inputs:
-            given = {"corr": _pop(table, "meta_model"), "mmc": _get(table, "mmc")}
+            given = {"corr": table["corr"], "mmc": _get(table, "mmc")}
             paid = {name: given[name] for name in self.policy.paid}
             table["payout"] = self.policy.payout(paid) if paid else 0.0
         if "benchmark" in self.side_inputs:
-            corr, bmc = _pop(table, "benchmark"), _get(table, "bmc")
+            corr, bmc = table["corr"], _get(table, "bmc")
             table["lpayout"] = corr + 2 * bmc
             table["expected_payout"] = (
                 weights.get("corr", 0) * corr + weights.get("mmc", 0) * bmc
@@ -334,17 +334,13 @@ def _base_of(target, pred):
 def _meta_model_of(target, pred, meta_model):
     other = meta_model.values[:, 0].astype(np.float64)
     return {
-        "meta_model": corr_of(target, pred)[0],
         "mmc": contribution_of(target, pred, meta_model)[0],
         "cwmm": rank_correlation(other, pred, 1.5)[0],
     }
 
 
 def _benchmark_of(target, pred, benchmark):
-    return {
-        "benchmark": corr_of(target, pred)[0],
-        "bmc": contribution_of(target, pred, benchmark)[0],
-    }
+    return {"bmc": contribution_of(target, pred, benchmark)[0]}
 
 
 def _features_of(target, pred, features):
@@ -356,8 +352,7 @@ def _features_of(target, pred, features):
     }
 
 
-# Each of one model. Where a side input lacks rows of an era, CORR that is paid beside
-# it is of the rows that both have, and goes under the side input's name until then.
+# Each of one model.
 FORMULAS = {
     None: Formula(_base_of),
     "meta_model": Formula(_meta_model_of, ("meta_model",)),
@@ -372,10 +367,6 @@ def _aggregate(scores, aggregate):
 
 def _get(table, name):
     return table[name] if name in table else pd.Series(np.nan, table.index)
-
-
-def _pop(table, name):
-    return table.pop(name) if name in table else pd.Series(np.nan, table.index)
 
 
 def _is_all_of_x(name, values):

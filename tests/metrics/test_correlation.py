@@ -258,12 +258,18 @@ def test_nan_in_one_column_does_not_change_another():
     assert got["c"].isna().tolist() == [True, True, False]
 
 
-def test_a_few_missing_predictions_are_left_out():
+def test_a_few_missing_predictions_are_left_out_as_in_the_reference():
+    """The target is centered before: what lacks a prediction counts for the mean."""
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 5, 20) / 4, rng.normal(size=20)
     p[[4, 9]] = np.nan
+    target, frame = pd.Series(y, name="y"), pd.DataFrame({"p": p})
+    expected = scoring.numerai_corr(frame, target)["p"]
+    assert_allclose(numerai_corr_score(y, p), expected, rtol=0, atol=1e-12)
     known = ~np.isnan(p)
-    assert numerai_corr_score(y, p) == numerai_corr_score(y[known], p[known])
+    assert numerai_corr_score(y, p) != numerai_corr_score(y[known], p[known])
+    expected = spearman_score(y[known], p[known])
+    assert_allclose(spearman_score(y, p), expected, rtol=0, atol=1e-15)
 
 
 def test_nullable_columns_are_numbers():

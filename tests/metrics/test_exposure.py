@@ -12,6 +12,7 @@ from scipy import stats
 from sknumerai.metrics import (
     feature_exposures,
     max_feature_exposure,
+    numerai_corr_score,
     rms_feature_exposure,
 )
 from tests.metrics.eras_of_models import make_rows
@@ -290,3 +291,13 @@ def test_bad_input_gets_a_sentence(size, kwargs, message):
     arguments |= kwargs
     with pytest.raises(ValueError, match=message):
         size(**arguments)
+
+
+def test_live_rounds_have_exposures_but_no_scores():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 5, (50, 4)).astype(np.int8)
+    p = rng.normal(size=50)
+    live = max_feature_exposure(None, p, X, groups=["X"] * 50)
+    assert live == max_feature_exposure(None, p, X)
+    with pytest.raises(ValueError, match="there are live rows"):
+        numerai_corr_score(p, p, groups=["X"] * 50)

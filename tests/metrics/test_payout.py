@@ -204,7 +204,9 @@ def test_rows_in_any_order_and_eras_alone(data):
 def test_eras_without_a_meta_model(data):
     y, p, meta = data
     late = meta[meta.index.get_level_values("era") > 4]
-    with pytest.raises(ValueError, match=r"payout_score: meta_model covers 2 of 6 eras"):
+    with pytest.raises(
+        ValueError, match=r"payout_score: meta_model covers 2 of 6 eras"
+    ):
         payout_score(y, p, late)
     scores = payout_score(y, p, late, aggregate=None, min_coverage=0.3)
     assert scores.index.tolist() == [5, 6]

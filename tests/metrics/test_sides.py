@@ -77,7 +77,7 @@ def test_arrays_are_matched_by_position_and_need_the_length(rows):
     y, p, meta = rows
     with pytest.raises(ValueError, match="y_pred has 150 rows and meta_model has 149"):
         mmc_score(y, p, meta.to_numpy()[1:])
-    with pytest.raises(ValueError, match="has 149[.] Give both an index"):
+    with pytest.raises(ValueError, match=r"has 149[.] Give both an index"):
         mmc_score(y.to_numpy(), p.to_numpy(), meta[1:])
 
 
