@@ -4,7 +4,9 @@
 
 import argparse
 import inspect
+import re
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ import pandas as pd
 
 from sknumerai.cli._data import add_data_arguments, describe, load
 from sknumerai.cli._files import check_output, whole_file
-from sknumerai.utils import check_eras
+from sknumerai.exceptions import HorizonWarning
+from sknumerai.utils import check_eras, model_horizon, target_horizon, warn_of_leakage
 
 HELP = "era-wise scores of a model or a file of predictions"
 DESCRIPTION = (
@@ -20,6 +23,8 @@ DESCRIPTION = (
     "predictions (.csv or .parquet with id and one column per model) era by era. A "
     ".pkl runs code when it is loaded: open only files that you made yourself."
 )
+# how Numerai names its benchmark models
+BENCHMARK = re.compile(r"(?:.*:)?(v\d+_\w+)")
 PICKLES = {".pkl", ".pickle", ".joblib"}
 TABLES = {".csv", ".parquet"}
 
@@ -84,7 +89,9 @@ def run(args):
     predictions = _predictions(sources, bunch)
     covered = _covered_rows(predictions)
     predictions, y = predictions[covered], bunch.target[covered]
+    _warn_of_leakage(sources, predictions)
     for target in targets:
+        _warn_of_horizons(predictions.columns[1:], target)
         scores = score_models(y[target], predictions)
         if scores.empty:
             raise ValueError(f"The target {target!r} is not resolved in these eras.")
@@ -239,6 +246,29 @@ def _covered_rows(predictions):
             file=sys.stderr,
         )
     return ~absent[eras.codes]
+
+
+def _warn_of_leakage(sources, predictions):
+    eras = check_eras(None, predictions, required=True)
+    for label, source in sources.items():
+        # an exported function holds the model that it was made of
+        model = getattr(source, "model", source)
+        warn_of_leakage(model, eras, label)
+
+
+def _warn_of_horizons(baselines, target):
+    days = target_horizon(target)
+    for name in baselines:
+        match = BENCHMARK.fullmatch(name)
+        other = model_horizon(match[1]) if match else None
+        if days is not None and other not in (None, days):
+            warnings.warn(
+                f"{name} was trained for {other} days ahead and {target} looks {days} "
+                "days ahead. To beat it here is easier than to beat the benchmark of "
+                "this target.",
+                HorizonWarning,
+                stacklevel=2,
+            )
 
 
 def _predict_of(model):

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import clone
 from tqdm.auto import tqdm
 
-from sknumerai.utils import check_eras
+from sknumerai.utils import check_eras, fitted_eras
 
 CHUNK_ROWS = 100_000
 
@@ -34,11 +34,17 @@ def fit_model(model, X, y, aux=None):
     Returns
     -------
     model : estimator
-        The fitted model.
+        The fitted model, with ``eras_seen_``, the numbers of the eras.
     """
     if aux is not None and takes_aux_targets(model):
-        return model.fit(X, y, aux_targets=aux)
-    return model.fit(X, y)
+        model = model.fit(X, y, aux_targets=aux)
+    else:
+        model = model.fit(X, y)
+    eras = check_eras(None, X)
+    if eras is not None and fitted_eras(model) is None:
+        # so that `evaluate` can tell which eras are new to it, as networks tell
+        model.eras_seen_ = eras.numbers
+    return model
 
 
 def takes_aux_targets(model):

@@ -158,3 +158,28 @@ def test_real_file_of_v3(here, capsys):
     )  # fmt: skip
     assert code == 0, err
     assert out.count("CORR by era with") == 2
+
+
+def test_eras_that_a_model_was_fitted_on_are_warned_of(model, folder, here, capsys):
+    argv = [folder, "--target", TARGET]
+    code, _, err = run(capsys, "evaluate", "model.pkl", *argv)
+    assert code == 0 and "was fitted on" not in err
+    for name in ("model.pkl", "predict.pkl"):
+        code, _, err = run(capsys, "evaluate", name, *argv, "--split", "train")
+        assert code == 0
+        assert err.count("warning:") == 1
+        (said,) = [line for line in err.splitlines() if "warning" in line]
+        assert re.search(r"was fitted on \d+ of the \d+ eras that are scored", said)
+
+
+def test_baselines_of_another_horizon_are_warned_of(model, folder, bunch, here, capsys):
+    X = bunch.data.loc["0023":"0030"]
+    table = pd.DataFrame(model.predict(X), X.index, ["v53_lgbm_ender60"])
+    table["v53_lgbm_ender20"] = table["v53_lgbm_ender60"]
+    table.droplevel("era").to_csv("both.csv")
+    argv = ["evaluate", "model.pkl", folder, "--baseline", "both.csv", "--target"]
+    _, _, err = run(capsys, *argv, TARGET)
+    assert "both:v53_lgbm_ender60 was trained for 60 days ahead" in err
+    assert err.count("warning:") == 1
+    _, _, err = run(capsys, *argv, "target_ender_60")
+    assert "both:v53_lgbm_ender20 was trained for 20 days ahead" in err
