@@ -20,11 +20,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sknumerai.datasets import make_numerai
-from sknumerai.exceptions import MissingErasError, UnknownHorizonError
+from sknumerai.exceptions import (
+    LeakageWarning,
+    MissingErasError,
+    ScoringError,
+    UnknownHorizonError,
+)
 from sknumerai.metrics import (
+    bmc_score,
+    learn_payout_score,
     make_era_scorer,
     numerai_corr_score,
     numerai_corr_scorer,
+    numerai_scoring,
     numerai_sharpe_scorer,
 )
 from sknumerai.model_selection import GroupTimeSeriesSplit
@@ -127,7 +135,7 @@ def test_grid_search_with_groups(data):
     assert search.best_estimator_[-1].eras_seen_.tolist() == list(range(1, 41))
 
 
-def optuna_search(estimator, n_trials=2):
+def optuna_search(estimator, n_trials=2, scoring=numerai_corr_scorer):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental, says Optuna of its search
@@ -135,7 +143,7 @@ def optuna_search(estimator, n_trials=2):
             estimator,
             {"lr": FloatDistribution(1e-3, 1e-2, log=True)},
             cv=CV,
-            scoring=numerai_corr_scorer,
+            scoring=scoring,
             n_trials=n_trials,
             random_state=0,
             error_score="raise",
@@ -187,6 +195,88 @@ def test_fit_with_groups(data):
         fitted = model.fit(X, y, groups=data.eras)
         assert fitted.eras_seen_.tolist() == list(range(1, 41))
         assert fitted.predict(X, groups=data.eras).shape == y.shape
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_benchmark_of_each_fold(data, name):
+    X, y, benchmark = data.data, data.target, data.benchmark[["v53_lgbm_ender20"]]
+    scoring = numerai_scoring(benchmark=benchmark, policy="ender20")
+    with warnings.catch_warnings():
+        # the folds do not overlap
+        warnings.simplefilter("error", LeakageWarning)
+        found = cross_validate(
+            MODELS[name], X, y, cv=CV, scoring=scoring, error_score="raise"
+        )
+    train, test = next(iter(CV.split(X, y)))
+    model = sklearn.clone(MODELS[name]).fit(X.iloc[train], y.iloc[train])
+    pred = model.predict(X.iloc[test])
+    by_hand = bmc_score(y.iloc[test], pred, benchmark.iloc[test])
+    assert found["test_bmc"][0] == pytest.approx(by_hand, rel=1e-5)
+    assert (found["test_benchmark_coverage"] == 1).all()
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if n != "as a transformer"])
+def test_scores_of_fitted_eras_are_warned_of(data, name):
+    """As scikit-learn's own scores on training rows are."""
+    X, y = data.data.loc["0001":"0024"], data.target.loc["0001":"0024"]
+    cv = GroupTimeSeriesSplit(n_splits=1, test_size=4, embargo=4)
+    with pytest.warns(LeakageWarning, match="16 of the 16 eras that are scored"):
+        cross_validate(
+            MODELS[name],
+            X,
+            y,
+            cv=cv,
+            scoring=numerai_corr_scorer,
+            return_train_score=True,
+            error_score="raise",
+        )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_optuna_search_for_the_expected_payout(data):
+    scorer = make_era_scorer(
+        learn_payout_score, benchmark=data.benchmark, corr_weight=3, bmc_weight=15
+    )
+    search = optuna_search(mlp(), scoring=scorer).fit(data.data, data.target)
+    assert all(trial.state.name == "COMPLETE" for trial in search.trials_)
+    assert np.isfinite(search.best_score_)
+
+
+def test_grid_search_for_the_expected_payout(data):
+    search = GridSearchCV(
+        make_pipeline(pandas_scaler(), mlp()),
+        {"mlpregressor__lr": [1e-3, 1e-2]},
+        cv=CV,
+        scoring=numerai_scoring(
+            benchmark=data.benchmark[["v53_lgbm_ender20"]],
+            meta_model=data.meta_model,
+            features=list(data.data.columns[:5]),
+            policy="ender20",
+        ),
+        refit="expected_payout",
+        error_score="raise",
+    ).fit(data.data, data.target)
+    assert np.isfinite(search.cv_results_["mean_test_fnc"]).all()
+    assert search.best_score_ == search.cv_results_["mean_test_expected_payout"].max()
+
+
+def test_wrong_side_inputs_say_what_is_wrong(data):
+    X, y, benchmark = data.data, data.target, data.benchmark[["v53_lgbm_ender20"]]
+    model = mlp().fit(X.loc["0001":"0020"], y.loc["0001":"0020"])
+    late = X.loc["0031":"0040"], y.loc["0031":"0040"]
+    with pytest.raises(TypeError, match="bmc_score needs benchmark"):
+        make_era_scorer(bmc_score)
+    with pytest.raises(TypeError, match="numerai_corr_score takes no benchmark"):
+        make_era_scorer(numerai_corr_score, benchmark=benchmark)
+    scorer = make_era_scorer(bmc_score, benchmark=benchmark.loc["0001":"0035"])
+    with pytest.raises(ScoringError, match="benchmark covers 5 of 10 eras"):
+        scorer(model, *late)
+    scorer = make_era_scorer(bmc_score, benchmark=benchmark.to_numpy())
+    with pytest.raises(ScoringError, match="2400 rows, 600 are scored"):
+        scorer(model, *late)
+    scorer = make_era_scorer(bmc_score, benchmark=benchmark.droplevel("id"))
+    with pytest.raises(ScoringError, match="come more than once"):
+        scorer(model, *late)
 
 
 def test_wrong_calls_say_what_is_wrong(data):
