@@ -22,13 +22,18 @@ from sknumerai.metrics._exposure import (
     max_feature_exposure,
     rms_feature_exposure,
 )
-from sknumerai.metrics._k_fold import k_fold_score
-from sknumerai.metrics._neutral import (
-    fnc_score,
-    legacy_fnc_score,
-    neutral_contribution_score,
-    neutral_corr_score,
+from sknumerai.metrics._feature_neutral import fnc_score, legacy_fnc_score
+from sknumerai.metrics._figures import (
+    adjusted_sharpe,
+    autocorrelation,
+    longest_losing_run,
+    max_drawdown,
+    positive_share,
+    sharpe_ratio,
+    smart_sharpe,
 )
+from sknumerai.metrics._k_fold import k_fold_score
+from sknumerai.metrics._neutral import neutral_contribution_score, neutral_corr_score
 from sknumerai.metrics._neutral_churn import (
     neutral_churn_penalty,
     neutral_churn_score,
@@ -43,16 +48,7 @@ from sknumerai.metrics._scorers import (
 )
 from sknumerai.metrics._scoring import numerai_scoring
 from sknumerai.metrics._similarity import cwmm_score, prediction_correlation_score
-from sknumerai.metrics._summary import (
-    adjusted_sharpe,
-    autocorrelation,
-    longest_losing_run,
-    max_drawdown,
-    positive_share,
-    score_summary,
-    sharpe_ratio,
-    smart_sharpe,
-)
+from sknumerai.metrics._summary import score_summary
 from sknumerai.metrics._weights import target_magnitude_weight
 
 __all__ = [

@@ -5,6 +5,7 @@
 import numpy as np
 import pandas as pd
 
+from sknumerai.metrics._aggregates import aggregate_scores, check_aggregate
 from sknumerai.metrics._cuts import MAX_MISSING, EraCuts, known_rows
 from sknumerai.metrics._inputs import (
     check_min_coverage,
@@ -15,7 +16,6 @@ from sknumerai.metrics._inputs import (
 )
 from sknumerai.metrics._ranked import RankTables
 from sknumerai.metrics._sides import Side
-from sknumerai.metrics._summary import aggregate_scores, check_aggregate
 from sknumerai.utils import ERA_LEVEL
 
 

@@ -12,7 +12,7 @@ from sknumerai.metrics._exposure_vectors import (
     correlate,
     dissimilarity,
 )
-from sknumerai.metrics._neutral import fnc_of
+from sknumerai.metrics._feature_neutral import fnc_of
 
 
 def exposure_dissimilarity(

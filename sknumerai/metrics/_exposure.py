@@ -5,6 +5,7 @@
 import numpy as np
 import pandas as pd
 
+from sknumerai.metrics._aggregates import aggregate_scores, check_aggregate
 from sknumerai.metrics._by_era import score_by_era
 from sknumerai.metrics._correlation import check_top_bottom
 from sknumerai.metrics._exposure_vectors import (
@@ -13,7 +14,6 @@ from sknumerai.metrics._exposure_vectors import (
     largest,
     root_mean_square,
 )
-from sknumerai.metrics._summary import aggregate_scores, check_aggregate
 
 
 def feature_exposures(

@@ -5,7 +5,7 @@
 import numpy as np
 import pandas as pd
 
-from sknumerai.metrics._summary import sharpe_ratio
+from sknumerai.metrics._figures import sharpe_ratio
 from sknumerai.metrics._table import as_table
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from sknumerai.metrics._churn import rank_churn
 from sknumerai.metrics._cuts import MAX_MISSING
+from sknumerai.metrics._feature_neutral import residuals
 from sknumerai.metrics._inputs import check_min_coverage, row_index
-from sknumerai.metrics._neutral import residuals
 from sknumerai.metrics._sides import Side
 from sknumerai.metrics._snapshots import (
     check_share,

@@ -7,10 +7,10 @@ from inspect import Parameter
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from sknumerai.exceptions import ScoringError
+from sknumerai.metrics._aggregates import aggregate_scores
 from sknumerai.metrics._by_era import era_scores
 from sknumerai.metrics._scorer_inputs import ScoredRows, parameters_of
 from sknumerai.metrics._side_inputs import SideInputs, describe_input
-from sknumerai.metrics._summary import aggregate_scores
 
 
 class BaseEraScorer:

@@ -4,11 +4,11 @@
 
 from inspect import Parameter
 
+from sknumerai.metrics._aggregates import check_aggregate
 from sknumerai.metrics._correlation import numerai_corr_score, spearman_score
 from sknumerai.metrics._scorer import EraScorer
 from sknumerai.metrics._scorer_inputs import parameters_of
 from sknumerai.metrics._side_inputs import SideInputs, as_input, is_input
-from sknumerai.metrics._summary import check_aggregate
 
 
 def make_era_scorer(

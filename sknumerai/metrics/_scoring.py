@@ -6,17 +6,18 @@ import numpy as np
 import pandas as pd
 
 from sknumerai.exceptions import ScoringError
+from sknumerai.metrics._aggregates import aggregate_scores
 from sknumerai.metrics._by_era import Formula
 from sknumerai.metrics._contribution import contribution_of
 from sknumerai.metrics._correlation import corr_of, rank_correlation, spearman_of
 from sknumerai.metrics._cuts import EraCuts
 from sknumerai.metrics._exposure_vectors import as_columns, exposures, largest
+from sknumerai.metrics._feature_neutral import fnc_of
 from sknumerai.metrics._inputs import (
     check_min_coverage,
     check_predictions,
     check_target,
 )
-from sknumerai.metrics._neutral import fnc_of
 from sknumerai.metrics._payout_policy import check_policy
 from sknumerai.metrics._ranked import RankTables
 from sknumerai.metrics._scorer import BaseEraScorer
@@ -28,7 +29,6 @@ from sknumerai.metrics._side_inputs import (
     is_pandas,
 )
 from sknumerai.metrics._sides import Side
-from sknumerai.metrics._summary import aggregate_scores
 from sknumerai.utils import ERA_LEVEL, era_numbers
 
 CALLER = "numerai_scoring"

@@ -8,7 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 
-from sknumerai.metrics._summary import aggregate_scores, check_aggregate
+from sknumerai.metrics._aggregates import aggregate_scores, check_aggregate
 from sknumerai.utils import ERA_LEVEL, check_eras, one_era
 
 # Names of the ways to make one score of the scores against several earlier eras.

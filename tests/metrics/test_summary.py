@@ -23,7 +23,8 @@ from sknumerai.metrics import (
     sharpe_ratio,
     smart_sharpe,
 )
-from sknumerai.metrics._summary import AGGREGATES, aggregate_scores
+from sknumerai.metrics._aggregates import aggregate_scores
+from sknumerai.metrics._statistics import AGGREGATES
 
 SCORES = pd.Series([0.02, -0.01, 0.03, -0.04, 0.01], index=[1, 2, 3, 4, 5])
 
