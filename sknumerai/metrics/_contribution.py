@@ -98,7 +98,7 @@ def mmc_score(
     >>> y_true, y_pred = [0, 0.5, 1, 0.5], [0.1, 0.3, 0.4, 0.2]
     >>> meta_model = [0.4, 0.1, 0.5, 0.6]
     >>> round(mmc_score(y_true, y_pred, meta_model), 3)
-    0.96
+    1.15
     >>> abs(round(mmc_score(y_true, meta_model, meta_model), 12))
     0.0
     """
@@ -186,7 +186,7 @@ def bmc_score(
     >>> y_true, y_pred = [0, 0.5, 1, 0.5], [0.1, 0.3, 0.4, 0.2]
     >>> benchmarks = [[0.4, 0.1], [0.1, 0.2], [0.5, 0.4], [0.6, 0.3]]
     >>> round(bmc_score(y_true, y_pred, benchmarks), 3)
-    0.607
+    0.734
     """
     return _contribution_score(
         "bmc_score",

@@ -90,7 +90,7 @@ def fnc_score(
     >>> from sknumerai.metrics import fnc_score
     >>> y_true, y_pred = [0, 0.5, 1, 0.5], [0.1, 0.3, 0.4, 0.2]
     >>> round(fnc_score(y_true, y_pred, [[0], [1], [1], [2]]), 3)
-    0.806
+    0.567
     """
     caller = "fnc_score"
     check_top_bottom(top_bottom, caller)
@@ -168,7 +168,7 @@ def legacy_fnc_score(
     >>> from sknumerai.metrics import legacy_fnc_score
     >>> y_true, y_pred = [0, 0.5, 1, 0.5], [0.1, 0.3, 0.4, 0.2]
     >>> round(legacy_fnc_score(y_true, y_pred, [[0], [0.25], [0.25], [0.5]]), 3)
-    0.316
+    0.632
     """
     return score_by_era(
         legacy_fnc_of,

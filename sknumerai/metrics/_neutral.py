@@ -87,7 +87,7 @@ def neutral_corr_score(
     >>> from sknumerai.metrics import neutral_corr_score
     >>> y_true, y_pred = [0, 0.5, 1, 0.5], [0.1, 0.3, 0.4, 0.2]
     >>> round(neutral_corr_score(y_true, y_pred, [[0], [1], [1], [2]]), 3)
-    0.756
+    0.842
     """
     caller = "neutral_corr_score"
     check_top_bottom(top_bottom, caller)
@@ -186,7 +186,7 @@ def neutral_contribution_score(
     >>> y_true, y_pred = [0, 0.5, 1, 0.5, 1], [0.1, 0.3, 0.4, 0.2, 0.6]
     >>> meta_model, factor = [0.4, 0.1, 0.5, 0.6, 0.7], [[0], [1], [1], [2], [0]]
     >>> round(neutral_contribution_score(y_true, y_pred, meta_model, factor), 3)
-    0.476
+    0.869
     """
     caller = "neutral_contribution_score"
     check_top_bottom(top_bottom, caller)
