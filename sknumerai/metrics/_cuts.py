@@ -4,6 +4,7 @@
 
 import numpy as np
 
+from sknumerai.metrics._inputs import all_finite
 from sknumerai.metrics._ranked import RankedColumns
 
 # Most of an era's rows that may be missing, the limit of numerai-tools.
@@ -38,7 +39,7 @@ class EraCuts:
     def __init__(self, target, pred, sides, tables, caller):
         self.target, self.pred, self.sides = target, pred, sides
         self.tables, self.caller = tables, caller
-        self.has_nan = pred.dtype.kind == "f" and bool(np.isnan(pred.sum()))
+        self._cuts = {}
 
     def enter(self, label, rows):
         """Go on to the next era."""
@@ -77,6 +78,7 @@ class _Cut:
         self._ranked = self._target = None
         self._sides = {}
         self._single = {}
+        self._looked, self._missing = False, None
 
     def __len__(self):
         return _length(self.rows)
@@ -93,19 +95,25 @@ class _Cut:
         return _Cut(self.owner, _positions(self.rows)[mask])
 
     def score(self, formula):
-        owner = self.owner
-        if not owner.has_nan:
-            return self._call(formula)
-        missing = np.isnan(owner.pred[self.rows])
-        some = missing.any(axis=0)
-        if not some.any():
+        missing = self._find_missing()
+        if missing is None:
             return self._call(formula)
         # each column is scored on the rows that it has, whatever the others lack
-        scores = np.full(owner.pred.shape[1], np.nan)
-        for j in range(len(some)):
+        scores = np.full(missing.shape[1], np.nan)
+        for j in range(len(scores)):
             if missing[:, j].sum() <= MAX_MISSING * len(self):
                 scores[j] = self._column(j, missing[:, j])._call(formula)[0]
         return scores
+
+    def _find_missing(self):
+        """Which predictions are NaN, or None where none is."""
+        if not self._looked:
+            pred = self._get_ranked().values
+            if not all_finite(pred):
+                missing = np.isnan(pred)
+                self._missing = missing if missing.any() else None
+            self._looked = True
+        return self._missing
 
     def _column(self, j, missing):
         if j not in self._single:

@@ -39,12 +39,8 @@ def check_predictions(y_pred, caller, allow_nan=False):
             f"{caller}: y_pred must have shape (n_samples,) or (n_samples, n_models). "
             f"Got {pred.shape}."
         )
-    if pred.dtype.kind != "f":
+    if all_finite(pred):
         return pred
-    with np.errstate(all="ignore"):
-        # one pass and no copy; a sum that overflows is looked at again
-        if np.isfinite(pred.sum()):
-            return pred
     bad = np.isinf(pred) if allow_nan else ~np.isfinite(pred)
     if bad.any():
         of = ""
@@ -57,6 +53,14 @@ def check_predictions(y_pred, caller, allow_nan=False):
             "and y_pred."
         )
     return pred
+
+
+def all_finite(values):
+    """Whether no value is NaN or infinite: one pass, no copy, False on an overflow."""
+    if values.dtype.kind != "f":
+        return True
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()))
 
 
 def check_min_coverage(min_coverage, caller):

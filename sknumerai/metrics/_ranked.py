@@ -252,6 +252,9 @@ def _sortable(values, scratch):
         dtype = np.float32
     elif kind in "iu" and size == 4:
         dtype = np.float64
+    if dtype == values.dtype and values.strides[0] == values.itemsize:
+        # each column is in one piece of memory already
+        return values.T
     columns = scratch.array("columns", values.shape[::-1], dtype)
     columns[:] = values.T
     return columns

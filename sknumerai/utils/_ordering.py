@@ -13,6 +13,8 @@ _MAX_ROWS_16 = 8192
 # Rows of which a larger share lies in the wrong order within its buckets have values
 # too unevenly spread for buckets of equal width.
 _MAX_WRONG = 0.125
+# So few pairs are exchanged one by one.
+_FEW = 16
 
 
 class Scratch:
@@ -157,7 +159,7 @@ def _exchange(order, ordered, pairs, n):
     `pairs` are the flat positions of the first of each two. Only values of one bucket
     are ever exchanged, and equal ones never, so the order stays stable.
     """
-    while len(pairs):
+    while len(pairs) > _FEW:
         # of neighbouring pairs the first goes first
         alone = np.ones(len(pairs), dtype=bool)
         np.greater(pairs[1:] - pairs[:-1], 1, out=alone[1:])
@@ -179,3 +181,19 @@ def _exchange(order, ordered, pairs, n):
         pairs = np.concatenate([before[wrong_before], second[wrong_after], left])
         # the last of a row and the first of the next are no pair
         pairs = np.unique(pairs[pairs % n != n - 1])
+    for pair in pairs.tolist():
+        _insert(order, ordered, pair, n)
+
+
+def _insert(order, ordered, pair, n):
+    """Sort on from one pair of a row whose values before it are in order."""
+    end = pair - pair % n + n
+    while pair + 1 < end and ordered[pair] > ordered[pair + 1]:
+        value, position = ordered[pair + 1], order[pair + 1]
+        place = pair
+        while place % n and ordered[place - 1] > value:
+            place -= 1
+        ordered[place + 1 : pair + 2] = ordered[place : pair + 1].copy()
+        order[place + 1 : pair + 2] = order[place : pair + 1].copy()
+        ordered[place], order[place] = value, position
+        pair += 1
