@@ -183,7 +183,7 @@ class EraScorer(BaseEraScorer):
         if not {"groups", "aggregate"} <= set(parameters):
             scores = self._score_eras(rows, sides, names, params)
             return aggregate_scores(scores, self.aggregate)
-        y_true, y_pred = rows.with_labels() if names else (rows.y_true, rows.y_pred)
+        y_true = rows.labelled_target() if names else rows.y_true
         # inputs by keyword are of rows that the metric knows itself, such as `previous`
         given = {
             name: sides[name]
@@ -193,7 +193,7 @@ class EraScorer(BaseEraScorer):
         }
         return self.metric(
             y_true,
-            y_pred,
+            rows.y_pred,
             groups=rows.labels,
             aggregate=self.aggregate,
             **params,

@@ -64,8 +64,11 @@ class ScoredRows:
         Whether the labels are numbers, such as the rows of a frame with a default index
         keep in folds. The numbers of a side input's default index are then labels too.
 
-    y_true, y_pred : Series or ndarray of shape (n_samples,)
-        The main target, and predictions of it.
+    y_true : Series or ndarray of shape (n_samples,)
+        The main target.
+
+    y_pred : ndarray of shape (n_samples,)
+        Finite predictions of it.
     """
 
     def __init__(self, estimator, X, y, groups, caller, stacklevel=3):
@@ -81,30 +84,24 @@ class ScoredRows:
         warn_of_leakage(estimator, self.eras, caller, stacklevel=stacklevel)
         given = None if groups is None and _carries_eras(X) else np.asarray(self.labels)
         self.y_true = _main_column(y)
-        self.y_pred = _main_column(_predict(estimator, X, given))
+        self.y_pred = self._check_rows(_main_column(_predict(estimator, X, given)))
         _check_finite(self.y_pred, estimator, caller)
 
-    def with_labels(self):
-        """Get targets with the labels of the rows, and predictions in their order.
+    def labelled_target(self):
+        """Get the targets with the labels of the rows.
 
         Returns
         -------
         y_true : Series or ndarray of shape (n_samples,)
             Series where the rows have labels.
-
-        y_pred : ndarray of shape (n_samples,)
-            Predictions.
         """
         if self.index is None:
-            return self.y_true, self.y_pred
+            return self.y_true
         if isinstance(self.y_true, pd.Series):
             y_true = self.y_true.copy(deep=False)
             y_true.index = self.index
-        else:
-            y_true = pd.Series(self.y_true, index=self.index)
-        own = getattr(self.y_pred, "index", None)
-        by_position = own is None or isinstance(own, pd.RangeIndex)
-        return y_true, np.asarray(self.y_pred) if by_position else self.y_pred
+            return y_true
+        return pd.Series(self.y_true, index=self.index)
 
     def side(self, name, inputs):
         """Get a side input as metrics take it for these rows.
@@ -165,6 +162,16 @@ class ScoredRows:
                 "only the rows that are."
             )
         return values.iloc[positions].to_numpy()
+
+    def _check_rows(self, y_pred):
+        names = ("X", "what the estimator predicts")
+        check_eras(self.labels, self.X, y_pred, names=names, caller=self.caller)
+        if len(y_pred) != self.n_samples:
+            raise ValueError(
+                f"{self.caller}: the estimator predicts {len(y_pred)} rows of "
+                f"{self.n_samples}."
+            )
+        return np.asarray(y_pred)
 
     def _given(self, name, values):
         """What was given, and whether it is to be matched by labels."""

@@ -38,6 +38,7 @@ from sknumerai.metrics import (
     max_drawdown,
     numerai_corr_score,
     numerai_corr_scorer,
+    numerai_scoring,
     numerai_sharpe_scorer,
     spearman_score,
     spearman_scorer,
@@ -542,3 +543,30 @@ def test_a_benchmark_that_lacks_rows_of_an_era(data):
     expected = bmc_score(y, model.predict(X), some)
     assert scorer(model, X, y) == pytest.approx(expected, rel=1e-12)
     assert scorer(model, X, y) == pytest.approx(expected, rel=1e-12)
+
+
+class GivesSeries(NeedsEras):
+    """Predicts a Series, its rows as they are, in another order, or a part."""
+
+    def __init__(self, rows=slice(None)):
+        self.rows = rows
+
+    def predict(self, X):
+        return X["a"].iloc[self.rows]
+
+
+@pytest.mark.parametrize("scorer", [numerai_corr_scorer, numerai_scoring()])
+def test_predictions_are_of_the_rows_of_x(data, scorer):
+    X, y, _ = data
+    expected = numerai_corr_score(y, X["a"])
+    score = scorer(GivesSeries().fit(X, y), X, y)
+    assert (score["corr"] if isinstance(score, dict) else score) == expected
+    with pytest.raises(
+        ValueError, match=r"of X .360 rows. and what the estimator pred"
+    ):
+        scorer(GivesSeries(slice(None, None, -1)).fit(X, y), X, y)
+    with pytest.raises(ValueError, match="and what the estimator predicts"):
+        scorer(GivesSeries(slice(300)).fit(X, y), X, y)
+    plain = X.reset_index(drop=True), y
+    with pytest.raises(ValueError, match="predicts 300 rows of 360"):
+        scorer(GivesSeries(slice(300)).fit(*plain), *plain)
