@@ -9,6 +9,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
+from sknumerai.exceptions import HorizonWarning
 from sknumerai.metrics._aggregates import aggregate_scores, check_aggregate
 from sknumerai.metrics._by_era import Formula, score_tables
 from sknumerai.metrics._contribution import contribution_of
@@ -93,7 +94,7 @@ def payout_score(
 
     Warns
     -----
-    UserWarning
+    HorizonWarning
         If the name of the target tells another horizon than the rule pays for.
 
     See Also
@@ -301,6 +302,6 @@ def _warn_of_horizon(y_true, policy, caller):
         f"{caller}: {name!r} looks {horizon} days ahead. {rule} pays for a target of "
         f"{policy.horizon} days ({policy.target or 'of any name'}), so this is not "
         "what a round pays. Score that target, or pass the rule that pays for yours.",
-        UserWarning,
+        HorizonWarning,
         stacklevel=3,
     )

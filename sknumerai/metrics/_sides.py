@@ -133,7 +133,15 @@ class Side:
                     f"{n}, and neither has labels to match them by. Give both the ids "
                     "as index."
                 )
+        given = index
         own, index = _common_levels(own, index)
+        if index.nlevels < given.nlevels and not index.is_unique:
+            raise ValueError(
+                f"{self.caller}: {self.name} has no eras in its index, and without "
+                f"them {int(index.duplicated().sum())} of {n_samples} rows of y_pred "
+                f"have the label of another. Give {self.name} the levels "
+                f"{list(given.names)}."
+            )
         if not own.is_unique:
             raise ValueError(
                 f"{self.caller}: {int(own.duplicated().sum())} labels of the index of "
@@ -156,10 +164,10 @@ def _common_levels(own, index):
     if own.nlevels == index.nlevels == 1:
         return own, index
     if ID_LEVEL in own.names and ID_LEVEL in index.names:
-        ids = own.get_level_values(ID_LEVEL)
-        # Numerai's ids say the era too, however its label is written
-        if ids.is_unique:
-            return ids, index.get_level_values(ID_LEVEL)
+        ids = own.get_level_values(ID_LEVEL), index.get_level_values(ID_LEVEL)
+        # Numerai's ids say the era too, however its label is written; others' do not
+        if ids[0].is_unique and ids[1].is_unique:
+            return ids
     if own.nlevels == index.nlevels:
         if None not in own.names and set(own.names) == set(index.names):
             index = index.reorder_levels(own.names)

@@ -64,6 +64,23 @@ def test_assets_that_stay_are_matched_by_era_and_id(rows):
     assert_array_equal(mmc_score(y, p, shuffled, aggregate=None), expected)
 
 
+def test_assets_without_eras_are_not_matched_to_all_eras(rows):
+    index = pd.MultiIndex.from_product(
+        [range(1, 6), range(N_ROWS)], names=["era", "id"]
+    )
+    y, p, meta = (part.set_axis(index) for part in rows)
+    one = meta.loc[1]
+    for other in (one, one.reset_index(drop=True)):
+        with pytest.raises(ValueError, match="meta_model has no eras in its index"):
+            mmc_score(y, p, other)
+    with pytest.raises(ValueError, match=r"meta_model covers 1 of 5 eras \(1 to 1\)"):
+        mmc_score(y, p, meta.loc[[1]])
+    assert (
+        mmc_score(y.loc[[1]], p.loc[[1]], one)
+        == mmc_score(y, p, meta, aggregate=None)[1]
+    )
+
+
 def test_features_of_more_rows_are_taken_by_label(rows):
     y, p, _ = rows
     rng = np.random.default_rng(1)
