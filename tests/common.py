@@ -11,6 +11,7 @@ SETTINGS = {
         "batch_size": 50,
         "max_epochs": 20,
     },
+    "TabMRegressor": {"max_epochs": 4, "lr": 5e-3},
 }
 
 MINIBATCH = (
@@ -24,6 +25,7 @@ EXPECTED_FAILED_CHECKS = {
     "MLPRegressor": WEIGHTS,
     "NeuralNetRegressor": WEIGHTS,
     "SupervisedAutoencoderRegressor": WEIGHTS,
+    "TabMRegressor": WEIGHTS,
 }
 
 

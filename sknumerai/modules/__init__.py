@@ -15,6 +15,7 @@ from sknumerai.modules._noise import (
     GaussianNoise,
 )
 from sknumerai.modules._supervised_autoencoder import SupervisedAutoencoder
+from sknumerai.modules._tabm import TabM
 
 __all__ = [
     "MLP",
@@ -22,4 +23,5 @@ __all__ = [
     "FeatureReversalNoise",
     "GaussianNoise",
     "SupervisedAutoencoder",
+    "TabM",
 ]

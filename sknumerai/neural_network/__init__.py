@@ -5,5 +5,11 @@ from sknumerai.neural_network._neural_net import NeuralNetRegressor
 from sknumerai.neural_network._supervised_autoencoder import (
     SupervisedAutoencoderRegressor,
 )
+from sknumerai.neural_network._tabm import TabMRegressor
 
-__all__ = ["MLPRegressor", "NeuralNetRegressor", "SupervisedAutoencoderRegressor"]
+__all__ = [
+    "MLPRegressor",
+    "NeuralNetRegressor",
+    "SupervisedAutoencoderRegressor",
+    "TabMRegressor",
+]

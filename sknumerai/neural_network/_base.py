@@ -72,11 +72,12 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         "verbose": ["verbose"],
     }
 
-    # What integer features are mapped to, whether batches are drawn at random, and what
-    # `monitor="auto"` stands for
+    # What integer features are mapped to, whether batches are drawn at random, what
+    # `monitor="auto"` stands for, and the most rows of `batch_size="auto"`
     _scaled_to = (-1.0, 1.0)
     _shuffle = True
     _default_monitor = "corr"
+    _max_batch_rows = 4096
 
     @abstractmethod
     def __init__(

@@ -171,7 +171,7 @@ def _resolve_batches(est, found, n_samples, caller):
         eras = one_era(n_samples)
     est.batch_size_ = est.batch_size
     if est.batch_size == "auto":
-        rows = int(np.clip(n_samples // 64, 32, 4096))
+        rows = int(np.clip(n_samples // 64, 32, est._max_batch_rows))
         est.batch_size_ = 1 if est.batch_by_ == "era" else rows
     return eras
 

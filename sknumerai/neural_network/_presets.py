@@ -46,3 +46,20 @@ SUPERVISED_AUTOENCODER = {
         "monitor": "corr",
     },
 }
+
+# The authors' defaults without embeddings, in the settings of their example.
+_TABM = {
+    "hidden_features": (512, 512, 512),
+    "k": 32,
+    "dropout": 0.1,
+    "lr": 2e-3,
+    "optimizer": torch.optim.AdamW,
+    "weight_decay": 3e-4,
+    "batch_size": 256,
+    "batch_by": "rows",
+    "patience": 16,
+}
+TABM = {
+    "paper": {**_TABM, "variant": "tabm"},
+    "mini": {**_TABM, "variant": "mini"},
+}

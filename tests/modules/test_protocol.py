@@ -21,6 +21,7 @@ ARGUMENTS = {
         "hidden_units": (5, 4, 8, 6),
         "dropouts": 0.2,
     },
+    "TabM": {"in_features": N, "out_features": K, "hidden_features": (8, 6), "k": 4},
     "GaussianNoise": {},
     "FeatureReversalNoise": {},
     "CoupledGaussianDropout": {},

@@ -1,0 +1,314 @@
+"""TabM regressor."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sknumerai.modules import TabM
+from sknumerai.neural_network._base import BaseNeuralNetRegressor
+from sknumerai.neural_network._presets import TABM
+
+
+class TabMRegressor(BaseNeuralNetRegressor):
+    """TabM: k perceptrons in one, for one or several targets.
+
+    The network of Gorishniy, Kotelnikov and Babenko: submodels that share their weight
+    matrices and differ by scalings, biases and output layers. Each learns for itself
+    (the loss is the mean of theirs), `predict` gives the mean of their predictions, and
+    early stopping watches that mean. It costs about k times the computation of one
+    perceptron, and hardly more weights. Read more in the
+    :doc:`User Guide </user_guide/neural_network>`.
+
+    Parameters
+    ----------
+    hidden_features : int or tuple of int, default=(512, 512, 512)
+        Widths of the hidden layers.
+
+    k : int, default=32
+        Number of submodels.
+
+    variant : {'tabm', 'mini'}, default='tabm'
+        'mini' shares all but the scalings of the features and the output layers.
+
+    activation : str, default='relu'
+        Activation of the hidden layers, see :class:`sknumerai.modules.MLP`.
+
+    dropout : float, default=0.1
+        Share of the outputs of each hidden layer that is dropped in training.
+
+    loss : {'mse', 'corr', 'spearman'} or callable, default='mse'
+        Loss of each submodel, or the class or an instance of a torch loss, called with
+        predictions and targets (and with `sample_weight` and `groups` where its
+        `forward` takes them). 'corr' is minus the Pearson correlation of each era,
+        'spearman' the paper's approximation of rank correlation (see
+        :mod:`sknumerai.losses`).
+
+    lr : float, default=2e-3
+        Learning rate.
+
+    max_epochs : int, default=100
+        Passes over the training rows, if early stopping does not end them.
+
+    batch_size : int or 'auto', default='auto'
+        Rows or eras of a batch, as `batch_by` says. 'auto' is one era, or 1/64 of the
+        rows between 32 and 1,024.
+
+    batch_by : {'auto', 'rows', 'era'}, default='auto'
+        Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
+        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+
+    optimizer : callable, default=torch.optim.AdamW
+        Class of the optimizer, called with parameters and `lr`. For further settings
+        use :func:`functools.partial`.
+
+    weight_decay : float, default=3e-4
+        Weight decay, handed to `optimizer`.
+
+    n_validation_eras : int or 'auto', default='auto'
+        How many of the last eras are held out for early stopping; 0 for none. 'auto'
+        is the last tenth where 20 or more eras are found and at least half of the eras
+        remain for training, else none.
+
+    embargo : int or 'auto', default='auto'
+        Eras, by number, that are left out between training and held-out eras. 'auto'
+        reads the longest horizon from the names of the targets (8 for 20 days, 16 for
+        60 days) and is 8 where they say nothing.
+
+    monitor : {'auto', 'loss', 'corr', 'sharpe'} or callable, default='auto'
+        What early stopping watches on the held-out eras. 'loss' is the mean of the
+        submodels' losses; of the mean prediction, 'corr' is the mean and 'sharpe' the mean over standard deviation
+        of the Numerai correlation of each era; a callable `(y_true, y_pred, groups=)`
+        gives a score that is better when larger. 'auto' is 'corr'.
+
+    patience : int or None, default=16
+        Epochs without a new best before training stops. None never stops. The best
+        weights are kept in any case.
+
+    min_delta : float, default=0.0
+        What a new best must be better by, in units of what `monitor` watches.
+
+    feature_range : (low, high), 'auto' or None, default='auto'
+        Values that are mapped to [-1, 1], or None to leave features as they are. 'auto' is
+        (0, 4), Numerai's codes, for integers and None for floats.
+
+    input_noise : float, module or None, default=None
+        Disturbs the scaled features in training: the standard deviation of Gaussian
+        noise, or a module such as :class:`sknumerai.modules.FeatureReversalNoise`,
+        which gets them centred at 0.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last call. The optimizer starts
+        anew.
+
+    callbacks : list or None, default=None
+        Further skorch callbacks. They are not kept in pickles of a fitted network.
+
+    device : str, default='cpu'
+        Where to train and predict, e.g. 'cuda'. A fitted network predicts on the CPU
+        where CUDA is absent.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, the order of batches, dropout and noise. torch's own
+        generators are left as they were.
+
+    verbose : int, default=0
+        Whether to show a progress bar over epochs.
+
+    Attributes
+    ----------
+    module_ : sknumerai.modules.TabM
+        The trained module, on the CPU.
+
+    history_ : list of dict
+        Losses, scores and seconds of each epoch.
+
+    n_iter_ : int
+        Number of epochs run.
+
+    best_epoch_ : int or None
+        Epoch whose weights were kept, counted from 1. None where no eras were held out
+        and the last weights are kept.
+
+    eras_seen_ : ndarray or None
+        Era numbers of the rows given to `fit`, held-out ones included.
+
+    n_outputs_ : int
+        Number of targets learned.
+
+    feature_range_ : tuple of float or None
+        Values that are mapped to [-1, 1].
+
+    batch_by_ : {'rows', 'era'}
+        What a batch is.
+
+    batch_size_ : int
+        Rows or eras of a batch.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    MLPRegressor : One perceptron, k times as fast.
+    SupervisedAutoencoderRegressor : Learns features beside the targets.
+
+    Notes
+    -----
+    Architecture, learning rate, weight decay and patience are the authors' defaults for
+    features without embeddings; their embeddings of numerical features are left out,
+    since Numerai's have five values. The authors clip gradients to norm 1, which is not
+    done here.
+
+    In training a batch keeps 10 to 20 bytes for each row, submodel and hidden unit:
+    0.5 to 1 GB for 1,024 rows and the default widths. A batch of whole eras
+    (``batch_by='era'``) has several times the rows: with it use smaller widths or `k`.
+    Prediction runs one submodel after the other in little memory.
+
+    Targets are standardized inside, so that `lr` means the same for targets of any
+    scale; after a loss that does not see the scale ('corr', 'spearman') predictions are
+    mapped to `y` by least squares on the training rows.
+
+    References
+    ----------
+    .. [1] Gorishniy, Y., Kotelnikov, A. and Babenko, A. (2025). TabM: Advancing Tabular
+       Deep Learning with Parameter-Efficient Ensembling. ICLR.
+
+    Examples
+    --------
+    >>> from sknumerai.datasets import make_numerai
+    >>> from sknumerai.neural_network import TabMRegressor
+    >>> bunch = make_numerai(n_eras=8, n_samples_per_era=50, random_state=0)
+    >>> model = TabMRegressor((16, 16), k=4, max_epochs=3, random_state=0)
+    >>> model.fit(bunch.data, bunch.target).predict(bunch.data).shape
+    (400,)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNeuralNetRegressor._parameter_constraints,
+        "hidden_features": [
+            Interval(Integral, 1, None, closed="left"),
+            tuple,
+            list,
+        ],
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "variant": [StrOptions({"tabm", "mini"})],
+        "activation": [str, callable],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    _max_batch_rows = 1024
+
+    def __init__(
+        self,
+        hidden_features=(512, 512, 512),
+        *,
+        k=32,
+        variant="tabm",
+        activation="relu",
+        dropout=0.1,
+        loss="mse",
+        lr=2e-3,
+        max_epochs=100,
+        batch_size="auto",
+        batch_by="auto",
+        optimizer=torch.optim.AdamW,
+        weight_decay=3e-4,
+        n_validation_eras="auto",
+        embargo="auto",
+        monitor="auto",
+        patience=16,
+        min_delta=0.0,
+        feature_range="auto",
+        input_noise=None,
+        warm_start=False,
+        callbacks=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            loss=loss,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            batch_by=batch_by,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            n_validation_eras=n_validation_eras,
+            embargo=embargo,
+            monitor=monitor,
+            patience=patience,
+            min_delta=min_delta,
+            feature_range=feature_range,
+            input_noise=input_noise,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.hidden_features = hidden_features
+        self.k = k
+        self.variant = variant
+        self.activation = activation
+        self.dropout = dropout
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """Make an estimator with the settings of a source.
+
+        Parameters
+        ----------
+        name : {'paper', 'mini'}
+            The authors' defaults with their batches of 256 rows, or the same for the
+            variant that shares the most.
+
+        **overrides : dict
+            Parameters that differ from the preset.
+
+        Returns
+        -------
+        estimator : TabMRegressor
+            Not fitted.
+        """
+        if name not in TABM:
+            raise ValueError(f"name must be one of {sorted(TABM)}. Got {name!r}.")
+        return cls(**{**TABM[name], **overrides})
+
+    def _module_spec(self, n_features, n_outputs):
+        widths = self.hidden_features
+        widths = (widths,) if isinstance(widths, Integral) else tuple(widths)
+        return TabM, {
+            "in_features": n_features,
+            "out_features": n_outputs,
+            "hidden_features": widths,
+            "k": self.k,
+            "variant": self.variant,
+            "activation": self.activation,
+            "dropout": self.dropout,
+        }
+
+    def _loss_terms(self, criterion, output, X, batch, phase):
+        from sknumerai.neural_network._training import call_loss
+
+        extra = batch.sample_weight, batch.groups
+        n, k, n_outputs = output.shape
+        if isinstance(self.loss, str):
+            # these average over columns, so that one call does for all submodels
+            output, y = output.reshape(n, k * n_outputs), batch.y.repeat(1, k)
+            return {"loss": call_loss(criterion, output, y, *extra)}
+        losses = [call_loss(criterion, p, batch.y, *extra) for p in output.unbind(1)]
+        return {"loss": torch.stack(losses).mean()}
+
+    def _targets_of(self, output, phase):
+        return output.mean(dim=1)
+
+    def _inference_forward(self, module):
+        return module.mean
