@@ -14,7 +14,7 @@ _CHUNK = 2**22
 
 
 class TabM(nn.Module):
-    """k perceptrons that share their weight matrices and give k predictions.
+    """Many perceptrons that share their weight matrices, with k predictions.
 
     Submodel i multiplies the input of a shared dense layer by a vector r[i] and its
     output by a vector s[i], and has its own bias and its own output layer. The r of
