@@ -11,7 +11,8 @@ from sknumerai.metrics._statistics import AGGREGATES
 
 def check_aggregate(aggregate, caller):
     """Raise if `aggregate` is neither a name, nor a callable, nor None."""
-    if not (aggregate is None or callable(aggregate) or aggregate in AGGREGATES):
+    is_name = isinstance(aggregate, str) and aggregate in AGGREGATES
+    if not (aggregate is None or callable(aggregate) or is_name):
         raise ValueError(
             f"{caller}: aggregate must be one of {sorted(AGGREGATES)}, a callable of "
             f"one model's era scores, or None. Got {aggregate!r} instead."

@@ -13,6 +13,7 @@ from sknumerai.metrics._inputs import (
     check_target,
     find_eras,
     row_index,
+    row_labels,
 )
 from sknumerai.metrics._ranked import RankTables
 from sknumerai.metrics._sides import Side
@@ -113,6 +114,7 @@ def score_by_era(
     aggregate="mean",
     min_coverage=1.0,
     needs_target=True,
+    by_label=False,
     caller,
 ):
     """Score many models in many eras: what each public metric calls.
@@ -143,6 +145,10 @@ def score_by_era(
     needs_target : bool, default=True
         Whether the formula needs a target.
 
+    by_label : bool, default=False
+        Whether rows of an era are taken in the order of their labels, where they have
+        any: for formulas in which the order of equal predictions matters.
+
     caller : str
         Name to begin error messages with.
 
@@ -161,6 +167,7 @@ def score_by_era(
         sides=sides,
         groups=groups,
         min_coverage=min_coverage,
+        by_label=by_label,
         caller=caller,
     )["score"]
     return table if aggregate is None else aggregate_scores(table, aggregate)
@@ -176,6 +183,7 @@ def score_tables(
     required=False,
     min_coverage=1.0,
     labelled=False,
+    by_label=False,
     caller,
 ):
     """Score each era by several formulas, from one sort of the predictions.
@@ -185,7 +193,7 @@ def score_tables(
     formulas : dict of str to Formula
         What to compute, by name.
 
-    y_true, y_pred, sides, groups, min_coverage, caller
+    y_true, y_pred, sides, groups, min_coverage, by_label, caller
         As in :func:`score_by_era`.
 
     required : bool, default=False
@@ -220,7 +228,8 @@ def score_tables(
         name: Side(name, (sides or {})[name], index, len(pred), caller, labelled)
         for name in sorted(used)
     }
-    cuts = EraCuts(target, pred, sides, RankTables(), caller)
+    labels = row_labels(index) if by_label else None
+    cuts = EraCuts(target, pred, sides, RankTables(), caller, labels)
     found = {name: _Found() for name in formulas}
     for label, rows in zip(eras.labels, eras.rows()):
         cuts.enter(label, rows)

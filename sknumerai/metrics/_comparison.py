@@ -25,6 +25,9 @@ from sknumerai.metrics._bootstrap import (
 from sknumerai.metrics._table import as_table, drop_missing
 from sknumerai.utils import ERA_LEVEL, era_numbers
 
+# A standard error that is a smaller share of the difference is rounding.
+_ROUNDING = 1e-12
+
 
 def compare_scores(
     scores_a,
@@ -206,6 +209,9 @@ def _judge(difference, draws, pair, rows, method, confidence_level):
         error = correction(n_eras, rows, method) * spread(draws[:1] - draws[1:])[0]
         student = stats.t(freedom(n_eras, rows, method))
         reach = error * student.ppf((1 + confidence_level) / 2)
+        if error <= _ROUNDING * abs(difference):
+            # all eras differ by the same
+            error, reach = 0.0, 0.0
         if (pair[0] == pair[1]).all():
             p_value = 1.0
         else:

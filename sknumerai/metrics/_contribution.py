@@ -289,6 +289,7 @@ def _contribution_score(
         groups=groups,
         aggregate=aggregate,
         min_coverage=min_coverage,
+        by_label=top_bottom is not None,
         caller=caller,
     )
 

@@ -17,7 +17,13 @@ from sknumerai.utils import (
 
 
 def numerai_corr_score(
-    y_true, y_pred, *, groups=None, aggregate="mean", top_bottom=None
+    y_true,
+    y_pred,
+    *,
+    groups=None,
+    aggregate="mean",
+    top_bottom=None,
+    target_pow15=True,
 ):
     """Compute Numerai's correlation (CORR) of predictions with the target.
 
@@ -33,20 +39,27 @@ def numerai_corr_score(
         an era; eras without any target have no score.
 
     y_pred : array-like of shape (n_samples,) or (n_samples, n_models)
-        Finite predictions, on any scale. The columns are models.
+        Predictions, on any scale. The columns are models. Rows whose prediction is NaN
+        are left out for that model alone, up to a fifth of an era; with more it has no
+        score there, NaN.
 
     groups : array-like of shape (n_samples,), default=None
         Era of each row. By default the index level "era" of y_true or y_pred; where
         there is none, all rows are one era.
 
     aggregate : str, callable or None, default="mean"
-        How the scores of eras become one: "mean", "median", "std", "min", "max",
-        "sharpe", "max_drawdown", "positive_share", "autocorrelation", or a callable
-        of one model's scores. None: no aggregate, the scores of all eras.
+        How the scores of eras become one: "mean", "median", "std", "min" or "worst",
+        "max", "mean_plus_worst", "sharpe", "adjusted_sharpe", "smart_sharpe",
+        "max_drawdown", "longest_losing_run", "positive_share", "autocorrelation", or a
+        callable of one model's scores. None: no aggregate, the scores of all eras.
 
     top_bottom : int, default=None
         Correlate over only so many rows with the highest predictions and as many with
         the lowest. Ranks are taken over all rows.
+
+    target_pow15 : bool, default=True
+        Whether the centered target is raised to the power 1.5 too. False for returns,
+        whose tails are heavy as they are.
 
     Returns
     -------
@@ -61,7 +74,7 @@ def numerai_corr_score(
     Raises
     ------
     ValueError
-        If the inputs do not fit each other, a prediction is not finite, more than a
+        If the inputs do not fit each other, a prediction is infinite, more than a
         fifth of an era's targets (but not all) are missing, or an era has fewer than
         ``2 * top_bottom`` rows.
 
@@ -72,8 +85,8 @@ def numerai_corr_score(
 
     Notes
     -----
-    At the borders of `top_bottom`, rows of equal predictions are taken in the order in
-    which they come.
+    At the borders of `top_bottom`, rows of equal predictions are taken in the order of
+    their labels, as the reference does, and without an index as they come.
 
     References
     ----------
@@ -97,11 +110,14 @@ def numerai_corr_score(
     caller = "numerai_corr_score"
     check_top_bottom(top_bottom, caller)
     return score_by_era(
-        partial(corr_of, top_bottom=top_bottom, caller=caller),
+        partial(
+            corr_of, top_bottom=top_bottom, target_pow15=target_pow15, caller=caller
+        ),
         y_true,
         y_pred,
         groups=groups,
         aggregate=aggregate,
+        by_label=top_bottom is not None,
         caller=caller,
     )
 
@@ -118,7 +134,8 @@ def spearman_score(y_true, y_pred, *, groups=None, aggregate="mean"):
         an era; eras without any target have no score.
 
     y_pred : array-like of shape (n_samples,) or (n_samples, n_models)
-        Finite predictions. The columns are models.
+        Predictions, NaN where missing, see :func:`numerai_corr_score`. The columns are
+        models.
 
     groups : array-like of shape (n_samples,), default=None
         Era of each row. By default the index level "era" of y_true or y_pred; where
@@ -136,7 +153,7 @@ def spearman_score(y_true, y_pred, *, groups=None, aggregate="mean"):
     Raises
     ------
     ValueError
-        If the inputs do not fit each other, a prediction is not finite, or more than a
+        If the inputs do not fit each other, a prediction is infinite, or more than a
         fifth of an era's targets, but not all, are missing.
 
     See Also
@@ -163,7 +180,7 @@ def spearman_score(y_true, y_pred, *, groups=None, aggregate="mean"):
 def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
     """Compute the tournament's correlation of 2019 to 2022, by era.
 
-    Pearson's correlation of the ranked predictions, ties broken by the order of rows,
+    Pearson's correlation of the ranked predictions, ties broken by the labels of rows,
     with the target. The best value is below 1. Old models were built for it; it is not
     quite Spearman's correlation, which keeps ties and ranks the target too.
 
@@ -174,8 +191,9 @@ def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
         an era; eras without any target have no score.
 
     y_pred : array-like of shape (n_samples,) or (n_samples, n_models)
-        Finite predictions. The columns are models. Among equal predictions the row
-        that comes first ranks lower.
+        Predictions, NaN where missing, see :func:`numerai_corr_score`. The columns are
+        models. Among equal predictions the row whose label comes first ranks lower, or
+        the row that comes first where there are no labels.
 
     groups : array-like of shape (n_samples,), default=None
         Era of each row. By default the index level "era" of y_true or y_pred; where
@@ -193,7 +211,7 @@ def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
     Raises
     ------
     ValueError
-        If the inputs do not fit each other, a prediction is not finite, or more than a
+        If the inputs do not fit each other, a prediction is infinite, or more than a
         fifth of an era's targets, but not all, are missing.
 
     See Also
@@ -216,13 +234,23 @@ def legacy_corr_score(y_true, y_pred, *, groups=None, aggregate="mean"):
         y_pred,
         groups=groups,
         aggregate=aggregate,
+        by_label=True,
         caller="legacy_corr_score",
     )
 
 
-def corr_of(target, pred, *, top_bottom=None, caller="numerai_corr_score"):
+def corr_of(
+    target,
+    pred,
+    *,
+    top_bottom=None,
+    target_pow15=True,
+    caller="numerai_corr_score",
+):
     """CORR of one era: a target (n,) and RankedColumns of m models to (m,)."""
-    target = signed_power(centered(target, pred.target_mean), 1.5)
+    target = centered(target, pred.target_mean)
+    if target_pow15:
+        target = signed_power(target, 1.5)
     if top_bottom is None:
         return rank_correlation(target, pred, 1.5)
     return top_bottom_correlation(target, pred.gaussian(1.5), top_bottom, caller)
@@ -275,7 +303,9 @@ def top_bottom_rows(scores, top_bottom, caller):
 def check_top_bottom(top_bottom, caller):
     """Raise if `top_bottom` is neither None nor a number of rows."""
     if top_bottom is not None and not (
-        isinstance(top_bottom, Integral) and top_bottom >= 1
+        isinstance(top_bottom, Integral)
+        and not isinstance(top_bottom, bool | np.bool_)
+        and top_bottom >= 1
     ):
         raise ValueError(
             f"{caller}: top_bottom must be an integer of at least 1 or None. Got "

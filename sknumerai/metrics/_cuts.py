@@ -30,22 +30,33 @@ class EraCuts:
 
     caller : str
         Name to begin error messages with.
+
+    labels : Index, default=None
+        By which the rows of each era are sorted.
     """
 
     # instead of scores: an era without targets, and one that a side input lacks
     UNRESOLVED = object()
     UNCOVERED = object()
 
-    def __init__(self, target, pred, sides, tables, caller):
+    def __init__(self, target, pred, sides, tables, caller, labels=None):
         self.target, self.pred, self.sides = target, pred, sides
-        self.tables, self.caller = tables, caller
+        self.tables, self.caller, self.labels = tables, caller, labels
         self._cuts = {}
 
     def enter(self, label, rows):
         """Go on to the next era."""
-        self.label, self.rows = label, rows
+        self.label, self.rows = label, self._sorted(rows)
         self._cuts = {}
         self.tables.recycle()
+
+    def _sorted(self, rows):
+        if self.labels is None or self.labels[rows].is_monotonic_increasing:
+            return rows
+        labels = self.labels[rows]
+        if labels.nlevels > 1:
+            return _positions(rows)[labels.argsort()]
+        return _positions(rows)[np.argsort(labels.to_numpy(), kind="stable")]
 
     def score(self, formula):
         """Score the era: (n_models,), or what it is instead."""
@@ -73,8 +84,8 @@ class EraCuts:
 
 
 class _Cut:
-    def __init__(self, owner, rows):
-        self.owner, self.rows = owner, rows
+    def __init__(self, owner, rows, target_mean=None):
+        self.owner, self.rows, self.target_mean = owner, rows, target_mean
         self._ranked = self._target = None
         self._sides = {}
         self._single = {}
@@ -92,7 +103,7 @@ class _Cut:
         mask = np.logical_and.reduce(masks)
         if np.count_nonzero(mask) < (1 - MAX_MISSING) * len(self):
             return EraCuts.UNCOVERED
-        return _Cut(self.owner, _positions(self.rows)[mask])
+        return _Cut(self.owner, _positions(self.rows)[mask], self._whole_mean())
 
     def score(self, formula):
         missing = self._find_missing()
@@ -117,12 +128,11 @@ class _Cut:
 
     def _column(self, j, missing):
         if j not in self._single:
-            rows = _positions(self.rows)[~missing] if missing.any() else self.rows
-            cut = _Cut(self.owner, rows)
-            values = self.owner.pred[rows, j : j + 1]
-            cut._ranked = RankedColumns(values, self.owner.tables)
-            if self.owner.target is not None and missing.any():
-                cut._ranked.target_mean = np.nanmean(self.owner.target[self.rows])
+            rows, mean = self.rows, self.target_mean
+            if missing.any():
+                rows, mean = _positions(rows)[~missing], self._whole_mean()
+            cut = _Cut(self.owner, rows, mean)
+            cut._rank(self.owner.pred[rows, j : j + 1])
             self._single[j] = cut
         return self._single[j]
 
@@ -133,9 +143,19 @@ class _Cut:
 
     def _get_ranked(self):
         if self._ranked is None:
-            values = self.owner.pred[self.rows]
-            self._ranked = RankedColumns(values, self.owner.tables)
+            self._rank(self.owner.pred[self.rows])
         return self._ranked
+
+    def _rank(self, values):
+        self._ranked = RankedColumns(values, self.owner.tables, self.target_mean)
+
+    def _whole_mean(self):
+        """Mean of the era's targets before rows are left out for other reasons."""
+        if self.target_mean is None and self.owner.target is not None:
+            target = self.owner.target[self.rows]
+            target = target[~np.isnan(target)]
+            self.target_mean = target.mean() if len(target) else None
+        return self.target_mean
 
     def _get_target(self):
         if self._target is None:

@@ -230,6 +230,7 @@ def fnc_dissimilarity_score(
         groups=groups,
         aggregate=aggregate,
         min_coverage=min_coverage,
+        by_label=top_bottom is not None,
         caller=caller,
     )
 

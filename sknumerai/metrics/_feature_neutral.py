@@ -106,6 +106,7 @@ def fnc_score(
         groups=groups,
         aggregate=aggregate,
         min_coverage=min_coverage,
+        by_label=top_bottom is not None,
         caller=caller,
     )
 
@@ -178,13 +179,15 @@ def legacy_fnc_score(
         groups=groups,
         aggregate=aggregate,
         min_coverage=min_coverage,
+        by_label=True,
         caller="legacy_fnc_score",
     )
 
 
 def fnc_of(target, pred, features, *, top_bottom=None, caller="fnc_score"):
     """FNC of one era: (n,), RankedColumns of m models and (n, k) to (m,)."""
-    neutral = RankedColumns(residuals(pred.gaussian(), features), pred.tables)
+    rest = residuals(pred.gaussian(), features)
+    neutral = RankedColumns(rest, pred.tables, pred.target_mean)
     return corr_of(target, neutral, top_bottom=top_bottom, caller=caller)
 
 

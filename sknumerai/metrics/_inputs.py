@@ -7,14 +7,14 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from sknumerai.utils import check_eras, one_era
+from sknumerai.utils import ERA_LEVEL, check_eras, one_era
 
 NAMES = ("y_true", "y_pred", "the third input", "the fourth input")
 
 
 def check_target(y_true, caller):
     """Targets as a float64 vector, NaN where missing."""
-    target = _as_floats(y_true, "y_true", caller)
+    target = as_numbers(y_true, "y_true", caller)
     if target.ndim == 2 and target.shape[1] == 1:
         target = target[:, 0]
     if target.ndim != 1:
@@ -31,7 +31,7 @@ def check_target(y_true, caller):
 
 def check_predictions(y_pred, caller, allow_nan=False):
     """Predictions as a matrix of numbers, one column per model, without infinity."""
-    pred = _as_floats(y_pred, "y_pred", caller)
+    pred = as_numbers(y_pred, "y_pred", caller)
     if pred.ndim == 1:
         pred = pred[:, None]
     if pred.ndim != 2 or pred.shape[1] == 0:
@@ -76,6 +76,11 @@ def find_eras(
     y_true, y_pred, others, groups, caller, *, required=False, allow_live=False
 ):
     """Era of each row; one era where there are none and they are not required."""
+    if np.ndim(y_pred) == 0:
+        raise ValueError(
+            f"{caller}: y_pred must have shape (n_samples,) or (n_samples, n_models). "
+            f"Got {y_pred!r}."
+        )
     if y_true is None:
         y_true = y_pred
     for name, other in zip(NAMES[1:], (y_pred, *others)):
@@ -109,16 +114,34 @@ def row_index(y_true, y_pred):
     return found
 
 
-def _as_floats(values, name, caller):
+def row_labels(index):
+    """What tells the rows of an era apart: the index without eras, or None."""
+    if index is None or isinstance(index, pd.RangeIndex):
+        return None
+    if ERA_LEVEL not in index.names:
+        return index
+    return index.droplevel(ERA_LEVEL) if index.nlevels > 1 else None
+
+
+def as_numbers(values, name, caller):
+    """An array of numbers, NaN where a value is missing; floats stay what they are."""
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(np.float64).filled(np.nan)
     array = np.asarray(values)
     if array.dtype.kind in "biuf":
         return array
     try:
+        if array.dtype.kind in "cmM":
+            raise TypeError
         if isinstance(values, pd.Series | pd.DataFrame):
             # pandas' nullable types come as objects
             return values.to_numpy(dtype=np.float64, na_value=np.nan)
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
+        where = ""
+        if isinstance(values, pd.DataFrame):
+            numeric = values.select_dtypes("number").columns
+            where = f" in columns {list(values.columns.difference(numeric))[:3]}"
         raise ValueError(
-            f"{caller}: {name} must be numbers. Got {array.dtype} values."
+            f"{caller}: {name} must be numbers. Got {array.dtype} values{where}."
         ) from error

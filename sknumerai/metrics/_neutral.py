@@ -34,7 +34,7 @@ def neutral_corr_score(
 
     In each era the predictions are ranked and made Gaussian, their least-squares fit
     by the neutralizers and a constant is subtracted, and Pearson's correlation with the
-    target is taken, without powers. Numerai Signals pays for it since September 2025.
+    target is taken, without powers. Numerai Signals pays for it for rounds from September 2026 on.
 
     Parameters
     ----------
@@ -106,6 +106,7 @@ def neutral_corr_score(
         groups=groups,
         aggregate=aggregate,
         min_coverage=min_coverage,
+        by_label=top_bottom is not None,
         caller=caller,
     )
 
@@ -212,5 +213,6 @@ def neutral_contribution_score(
         groups=groups,
         aggregate=aggregate,
         min_coverage=min_coverage,
+        by_label=top_bottom is not None,
         caller=caller,
     )

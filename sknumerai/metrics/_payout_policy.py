@@ -86,7 +86,7 @@ class PayoutPolicy:
     name         first round      pays                  clip  factor       target
     ===========  ===============  ====================  ====  ===========  ========
     "tc_weekly"  311, 2022-04-09  staker's choice       0.25  300,000 NMR  20 days
-    "tc_daily"   475, 2023-05-02  staker's choice       0.05  72,000 NMR   20 days
+    "tc_daily"   475, 2023-05-01  staker's choice       0.05  72,000 NMR   20 days
     "tc_last"    589, 2023-10-07  staker's choice       0.05  72,000 NMR   20 days
     "cyrus20"    650, 2024-01-02  0.5 CORR + 2 MMC      0.05  72,000 NMR   cyrus_20
     "ender20"    1172 2026-01-01  0.75 CORR + 2.25 MMC  0.05  72,000 NMR   ender_20

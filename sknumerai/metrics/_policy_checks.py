@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from numbers import Integral, Real
 
 import numpy as np
@@ -106,6 +106,6 @@ def check_date(value, name):
         raise ValueError(
             f"PayoutPolicy: {name} must be a day such as '2024-01-02'. Got {value!r}."
         ) from error
-    if isinstance(value, datetime) and moment.tzinfo is not None:
+    if moment.tzinfo is not None:
         moment = moment.tz_convert(UTC)
     return moment.date().isoformat()

@@ -68,16 +68,13 @@ class RankedColumns:
     tables : RankTables, default=None
         Shared by the eras of one call.
 
-    Attributes
-    ----------
-    target_mean : float or None
-        Mean of the era's targets where some of its rows are left out because this
-        prediction is missing: CORR centers targets before that, as the reference does.
+    target_mean : float, default=None
+        Mean of the era's targets where some of its rows are left out because something
+        else is missing: CORR centers targets before that, as the reference does.
     """
 
-    def __init__(self, values, tables=None):
-        self.values = values
-        self.target_mean = None
+    def __init__(self, values, tables=None, target_mean=None):
+        self.values, self.target_mean = values, target_mean
         self.tables = RankTables() if tables is None else tables
         self._order = self._ties = None
         self._dense = {}

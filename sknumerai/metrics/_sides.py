@@ -5,6 +5,7 @@
 import numpy as np
 import pandas as pd
 
+from sknumerai.metrics._inputs import all_finite, as_numbers
 from sknumerai.utils import ERA_LEVEL
 
 # Inputs with many columns, or not meant to be ranked: handed to formulas as they are.
@@ -41,7 +42,9 @@ class Side:
 
     def __init__(self, name, values, index, n_samples, caller, labelled=False):
         self.name, self.caller = name, caller
-        self.values = values if _is_pandas(values) else np.asarray(values)
+        is_masked = isinstance(values, np.ma.MaskedArray)
+        keep = _is_pandas(values) or is_masked
+        self.values = values if keep else np.asarray(values)
         if self.values.ndim not in (1, 2):
             raise ValueError(
                 f"{caller}: {name} must have shape (n_samples,) or (n_samples, "
@@ -64,7 +67,7 @@ class Side:
         if not self.ranked:
             at = rows if self.positions is None else self.positions[rows]
             values = self.values
-            part = values.iloc[at].to_numpy() if _is_pandas(values) else values[at]
+            part = values.iloc[at] if _is_pandas(values) else values[at]
             part = self._check_plain(part)
             return part[:, None] if part.ndim == 1 and self.name in MATRICES else part
         if self._present is None:
@@ -73,16 +76,7 @@ class Side:
         return part if part.ndim == 2 else part[:, None]
 
     def _read_whole(self):
-        values = self.values
-        if _is_pandas(values):
-            try:
-                values = values.to_numpy(dtype=np.float64, na_value=np.nan)
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{self.caller}: {self.name} must be numbers."
-                ) from error
-        elif values.dtype.kind not in "biuf":
-            values = values.astype(np.float64)
+        values = as_numbers(self.values, self.name, self.caller)
         if self.positions is not None:
             known = self.positions >= 0
             part = values[self.positions]
@@ -91,14 +85,19 @@ class Side:
                 part[~known] = np.nan
             values = part
         missing = np.isnan(values)
+        n_infinite = 0 if all_finite(values) else int(np.isinf(values).sum())
+        if n_infinite:
+            raise ValueError(
+                f"{self.caller}: {n_infinite} values of {self.name} are infinite. "
+                "Leave such rows out, or write NaN where there is no value."
+            )
         self._whole = values
         self._present = ~(missing if missing.ndim == 1 else missing.any(axis=1))
 
     def _check_plain(self, part):
-        if part.dtype.kind not in "biuf":
-            part = part.astype(np.float64)
-        if part.dtype.kind == "f" and not np.isfinite(part).all():
-            bad = ~np.isfinite(part)
+        array = as_numbers(part, self.name, self.caller)
+        if not all_finite(array) and not np.isfinite(array).all():
+            bad = ~np.isfinite(array)
             which = ""
             if isinstance(self.values, pd.DataFrame):
                 names = list(self.values.columns[bad.any(axis=0)])
@@ -108,7 +107,7 @@ class Side:
                 f"infinite{which}. Fill them first; Numerai's own code for a missing "
                 "feature is the middle value, 2 of 0 to 4."
             )
-        return part
+        return array
 
     def _align(self, index, n_samples, labelled):
         n = len(self.values)

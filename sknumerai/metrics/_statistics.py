@@ -119,12 +119,16 @@ def _unit(values):
 
 def minimum(values):
     """Worst era."""
-    return values.min(axis=-1, initial=np.inf)
+    return values.min(axis=-1) if values.shape[-1] else _nothing(values)
 
 
 def maximum(values):
     """Best era."""
-    return values.max(axis=-1, initial=-np.inf)
+    return values.max(axis=-1) if values.shape[-1] else _nothing(values)
+
+
+def _nothing(values):
+    return np.full(values.shape[:-1], np.nan)
 
 
 def median(values):

@@ -88,6 +88,8 @@ def unit_columns(a):
     constant = (a == a[0]).all(axis=0)
     scale = np.where(constant, np.nan, scale)
     centered /= scale
+    # of columns that hardly vary the first mean was too far off
+    centered -= centered.mean(axis=0)
     return centered / np.sqrt(np.einsum("i...,i...->...", centered, centered))
 
 

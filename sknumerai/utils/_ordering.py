@@ -13,8 +13,10 @@ _MAX_ROWS_16 = 8192
 # Rows of which a larger share lies in the wrong order within its buckets have values
 # too unevenly spread for buckets of equal width.
 _MAX_WRONG = 0.125
-# So few pairs are exchanged one by one.
+# Values are exchanged so many times at most, and so few pairs one by one.
+_MAX_PASSES = 16
 _FEW = 16
+_MAX_STEPS = 64
 
 
 class Scratch:
@@ -114,12 +116,12 @@ def stable_order(columns, scratch=None, name="order"):
         # a row of `wrong` is one shorter than a row of `ordered`
         rows = pairs // (n - 1)
         uneven = np.bincount(rows, minlength=m) > _MAX_WRONG * n
-        for i in np.flatnonzero(uneven):
-            order[i] = np.argsort(columns[i], kind="stable")
-            ordered[i] = columns[i].take(order[i])
         pairs += rows
         pairs = pairs[~uneven[rows]] if uneven.any() else pairs
-        _exchange(order.reshape(-1), ordered.reshape(-1), pairs, n)
+        uneven[_exchange(order.reshape(-1), ordered.reshape(-1), pairs, n)] = True
+        for i in np.flatnonzero(uneven):
+            order[i] = np.argsort(columns[i], kind="stable")
+            columns[i].take(order[i], out=ordered[i], mode="clip")
     return order, ordered
 
 
@@ -154,12 +156,16 @@ def _order_of_32(buckets):
 
 
 def _exchange(order, ordered, pairs, n):
-    """Exchange neighbours that are in the wrong order until none is left.
+    """Exchange neighbours that are in the wrong order until few are left to insert.
 
     `pairs` are the flat positions of the first of each two. Only values of one bucket
     are ever exchanged, and equal ones never, so the order stays stable.
+
+    Returns the rows that would take too long: a bucket holds many of their values.
     """
-    while len(pairs) > _FEW:
+    for _ in range(_MAX_PASSES):
+        if len(pairs) <= _FEW:
+            break
         # of neighbouring pairs the first goes first
         alone = np.ones(len(pairs), dtype=bool)
         np.greater(pairs[1:] - pairs[:-1], 1, out=alone[1:])
@@ -181,19 +187,33 @@ def _exchange(order, ordered, pairs, n):
         pairs = np.concatenate([before[wrong_before], second[wrong_after], left])
         # the last of a row and the first of the next are no pair
         pairs = np.unique(pairs[pairs % n != n - 1])
+    if len(pairs) > _FEW:
+        return np.unique(pairs // n)
+    unsorted = []
     for pair in pairs.tolist():
-        _insert(order, ordered, pair, n)
+        row = pair // n
+        if row not in unsorted and not _insert(order, ordered, pair, n):
+            unsorted.append(row)
+    return unsorted
 
 
 def _insert(order, ordered, pair, n):
-    """Sort on from one pair of a row whose values before it are in order."""
+    """Sort on from one pair of a row whose values before it are in order.
+
+    False if that takes too many steps; the row is then left in any order.
+    """
     end = pair - pair % n + n
+    steps = 0
     while pair + 1 < end and ordered[pair] > ordered[pair + 1]:
         value, position = ordered[pair + 1], order[pair + 1]
         place = pair
         while place % n and ordered[place - 1] > value:
             place -= 1
+        steps += pair - place + 1
+        if steps > _MAX_STEPS:
+            return False
         ordered[place + 1 : pair + 2] = ordered[place : pair + 1].copy()
         order[place + 1 : pair + 2] = order[place : pair + 1].copy()
         ordered[place], order[place] = value, position
         pair += 1
+    return True

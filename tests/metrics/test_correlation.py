@@ -143,13 +143,17 @@ def test_many_models_and_eras_equal_a_plain_loop(metric):
     expected = pd.DataFrame(
         {
             name: {
-                era: metric(y.loc[era].to_numpy(), p.loc[era, name].to_numpy())
+                # in the order of ids, which breaks ties
+                era: metric(
+                    y.loc[era].sort_index().to_numpy(),
+                    p.loc[era, name].sort_index().to_numpy(),
+                )
                 for era in got.index
             }
             for name in p.columns
         }
     )
-    assert_allclose(got, expected, atol=0)
+    assert_allclose(got, expected, rtol=0, atol=1e-15)
     assert_allclose(metric(y, p), expected.mean(), atol=1e-15)
     one = metric(y, p["model_1"], aggregate=None)
     assert isinstance(one, pd.Series) and one.name == "model_1"
@@ -336,3 +340,94 @@ def test_read_only_and_integer_input():
     assert_allclose(numerai_corr_score(y, p), reference_corr(y, p), atol=1e-12)
     as_bytes = numerai_corr_score(y.astype(np.int8), p.astype(np.int8))
     assert as_bytes == numerai_corr_score(y, p)
+
+
+@pytest.mark.parametrize("top_bottom", [None, 30])
+def test_ties_are_broken_by_label_in_whatever_order_rows_come(top_bottom):
+    """numerai-tools sorts rows by id before it picks the highest and lowest."""
+    rng = np.random.default_rng(0)
+    ids = pd.Index([f"n{i:03d}" for i in range(200)], name="id")
+    y = pd.Series(rng.integers(0, 5, 200) / 4, index=ids, name="y")
+    p = pd.DataFrame({"a": rng.normal(size=200).round()}, index=ids)
+    expected = scoring.numerai_corr(p, y, top_bottom=top_bottom)["a"]
+    legacy = legacy_corr_score(y, p["a"])
+    reference = scoring.tie_broken_rank_correlation(y, p["a"])
+    assert_allclose(legacy, reference, rtol=0, atol=1e-12)
+    for rows in (slice(None), rng.permutation(200), slice(None, None, -1)):
+        part = y.iloc[rows], p["a"].iloc[rows]
+        got = numerai_corr_score(*part, top_bottom=top_bottom)
+        assert_allclose(got, expected, rtol=0, atol=1e-12)
+        assert_allclose(legacy_corr_score(*part), legacy, rtol=0, atol=1e-15)
+    both = pd.concat([y, y], keys=["0002", "0001"], names=["era"])
+    models = pd.concat([p["a"], p["a"]], keys=["0002", "0001"], names=["era"])
+    rows = rng.permutation(400)
+    got = numerai_corr_score(
+        both.iloc[rows], models.iloc[rows], top_bottom=top_bottom, aggregate=None
+    )
+    assert_allclose(got, expected, rtol=0, atol=1e-12)
+
+
+def test_returns_without_the_power():
+    rng = np.random.default_rng(0)
+    y = pd.Series(rng.standard_t(3, size=100), name="returns")
+    p = pd.DataFrame({"a": rng.normal(size=100)})
+    expected = scoring.numerai_corr(p, y, target_pow15=False)["a"]
+    got = numerai_corr_score(y, p["a"], target_pow15=False)
+    assert_allclose(got, expected, rtol=0, atol=1e-12)
+    assert got != numerai_corr_score(y, p["a"])
+
+
+@pytest.mark.parametrize("n", [3, 49, 50])
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 0.5])
+def test_a_constant_target_has_no_correlation(n, value):
+    p = np.random.default_rng(0).normal(size=n)
+    assert np.isnan(numerai_corr_score(np.full(n, value), p))
+
+
+def test_exactly_a_fifth_of_the_predictions_may_be_missing():
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 5, 20) / 4, rng.normal(size=20)
+    p[:4] = np.nan
+    assert np.isfinite(numerai_corr_score(y, p))
+    p[4] = np.nan
+    assert np.isnan(numerai_corr_score(y, p))
+
+
+def test_large_integers_are_not_rounded():
+    y = np.arange(300.0)
+    p = 2**24 + np.arange(300, dtype=np.int32)
+    assert spearman_score(y, p) == pytest.approx(1, abs=1e-12)
+    assert spearman_score(y, p.astype(np.int64) + 2**53) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "p, message",
+    [
+        (None, "y_pred must have shape .* Got None"),
+        (0.5, "y_pred must have shape .* Got 0.5"),
+        (np.ones(3) + 1j, "y_pred must be numbers. Got complex128 values"),
+        (pd.date_range("2026", periods=3), "y_pred must be numbers. Got datetime64"),
+        (pd.DataFrame({"a": [1, 2, 3], "t": list("xyz")}), r"in columns \['t'\]"),
+    ],
+)
+def test_what_is_no_prediction_gets_a_sentence(p, message):
+    with pytest.raises(ValueError, match=message):
+        numerai_corr_score([0, 1, 2], p)
+
+
+def test_masked_predictions_are_missing():
+    y = np.arange(10.0)
+    p = np.ma.masked_array(np.random.default_rng(0).normal(size=10), [1] + 9 * [0])
+    known = p.filled(np.nan)
+    assert numerai_corr_score(y, p) == numerai_corr_score(y, known)
+
+
+@pytest.mark.parametrize("aggregate", [["mean"], 3, "sharp"])
+def test_wrong_aggregates_get_a_sentence(aggregate):
+    with pytest.raises(ValueError, match="aggregate must be one of"):
+        numerai_corr_score([0, 1], [0, 1], aggregate=aggregate)
+
+
+def test_true_is_no_number_of_rows():
+    with pytest.raises(ValueError, match="top_bottom must be an integer"):
+        numerai_corr_score([0, 1], [0, 1], top_bottom=True)

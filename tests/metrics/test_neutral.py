@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import norm, rankdata
 
 from sknumerai.metrics import (
+    _sides,
     fnc_score,
     legacy_fnc_score,
     mmc_score,
@@ -82,7 +83,13 @@ def test_rank_deficient_features():
 def test_float_features_and_arrays_give_the_same():
     y, p, _, F = make_era(1)
     expected = fnc_score(y, p, F)
-    for features in (F / 4, F.to_numpy(), F.astype(np.float32), F.astype("Int8")):
+    for features in (
+        F / 4,
+        F.astype(object),
+        F.to_numpy(),
+        F.astype(np.float32),
+        F.astype("Int8"),
+    ):
         assert_allclose(fnc_score(y, p, features), expected, rtol=0, atol=ATOL)
 
 
@@ -167,8 +174,27 @@ def test_nan_in_one_model_does_not_change_another():
     got = fnc_score(y, p, F)
     known = p["m1"].notna()
     assert_allclose(got["m0"], fnc_score(y, p["m0"], F), rtol=0, atol=ATOL)
-    alone = fnc_score(y[known], p.loc[known, "m1"], F[known])
-    assert_allclose(got["m1"], alone, rtol=0, atol=ATOL)
+    # targets are centered before rows are left out
+    expected = scoring.feature_neutral_corr(p.loc[known, ["m1"]], F[known], y)["m1"]
+    assert_allclose(got["m1"], expected, rtol=0, atol=ATOL)
+    lacking = fnc_score(y, p["m1"].fillna(0), F[known])
+    frame = p.loc[known, ["m1"]].fillna(0)
+    expected = scoring.feature_neutral_corr(frame, F[known], y)["m1"]
+    assert_allclose(lacking, expected, rtol=0, atol=ATOL)
+
+
+@pytest.mark.parametrize("top_bottom", [None, 20])
+def test_ties_are_broken_by_label_in_whatever_order_rows_come(top_bottom):
+    y, p, meta, F = make_era(12, digits=0, k=1)
+    rows = np.random.default_rng(0).permutation(len(y))
+    for score in (
+        lambda y, p: fnc_score(y, p, F, top_bottom=top_bottom),
+        lambda y, p: neutral_corr_score(y, p, F, top_bottom=top_bottom),
+        lambda y, p: neutral_contribution_score(y, p, meta, F, top_bottom=top_bottom),
+        lambda y, p: legacy_fnc_score(y, p, F / 4),
+    ):
+        ours = score(y.iloc[rows], p.iloc[rows])
+        assert_allclose(ours, score(y, p), rtol=0, atol=1e-12)
 
 
 def test_without_information_in_features_fnc_is_corr():
@@ -205,15 +231,14 @@ def test_mixed_columns_are_read_era_by_era():
     y, p, _, F = make_era(11)
     mixed = F.assign(extra=np.linspace(0, 1, len(F)))
     sizes = []
-    to_numpy = pd.DataFrame.to_numpy
+    as_numbers = _sides.as_numbers
 
-    def spy(frame, *args, **kwargs):
-        if "extra" in frame:
-            sizes.append(len(frame))
-        return to_numpy(frame, *args, **kwargs)
+    def spy(values, *args):
+        sizes.append(len(values))
+        return as_numbers(values, *args)
 
     eras = np.repeat([1, 2, 3, 4], 50)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pd.DataFrame, "to_numpy", spy)
+        patch.setattr(_sides, "as_numbers", spy)
         fnc_score(y, p["m0"], mixed, groups=eras)
     assert sizes == [50] * 4

@@ -342,3 +342,13 @@ def test_era_by_era_with_one_era_scores(data):
     scores = era_scores(payout_score, y, p, meta)
     expected = payout_score(y, p, meta, aggregate=None)
     pd.testing.assert_frame_equal(scores, expected, rtol=1e-12)
+
+
+def test_covered_eras_may_be_any(data):
+    """CORR of the covered eras is paid, not that of the last ones."""
+    y, p, meta = data
+    some = meta.loc[[2, 3, 5]]
+    got = payout_score(y, p, some, aggregate=None, min_coverage=0.5)
+    whole = payout_score(y, p, meta, aggregate=None)
+    assert got.index.tolist() == [2, 3, 5]
+    assert_allclose(got, whole.loc[[2, 3, 5]], rtol=0, atol=1e-14)

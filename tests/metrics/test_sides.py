@@ -185,3 +185,27 @@ def test_inputs_are_left_as_they_were(rows):
     mmc_score(*rows)
     for part, copy in zip(rows, copies):
         pd.testing.assert_series_equal(part, copy)
+
+
+def test_exactly_a_fifth_of_the_rows_may_lack_a_benchmark(rows):
+    y, p, meta = (part.iloc[:N_ROWS] for part in rows)
+    few = meta.copy()
+    few.iloc[: N_ROWS // 5] = np.nan
+    assert np.isfinite(mmc_score(y, p, few))
+    few.iloc[N_ROWS // 5] = np.nan
+    with pytest.raises(ValueError, match="covers 0 of 1 eras"):
+        mmc_score(y, p, few)
+
+
+@pytest.mark.parametrize("values", [["a"] * 150, [b"x"] * 150, [1j] * 150])
+def test_features_that_are_no_numbers_are_refused(rows, values):
+    y, p, _ = rows
+    with pytest.raises(ValueError, match="features must be numbers"):
+        fnc_score(y, p, np.array(values)[:, None])
+
+
+def test_features_of_nullable_types_are_told_to_be_missing(rows):
+    y, p, _ = rows
+    X = pd.DataFrame({"f": pd.array([1, None] * 75, dtype="Int8")}, index=y.index)
+    with pytest.raises(ValueError, match="values of features are NaN"):
+        fnc_score(y, p, X)

@@ -105,3 +105,32 @@ def test_results_in_the_same_memory_are_kept_apart_by_name():
     assert_array_equal(order_b, np.argsort(b[:2], axis=1))
     again, _ = stable_order(b, scratch, "a")
     assert again.base is order_a.base
+
+
+OUTLIERS = {
+    "two values": lambda rng, n: np.where(rng.random(n) < 0.05, 1e-9, 0.0),
+    "two rising runs": lambda rng, n: np.sort(rng.random((2, n // 2)), axis=1).ravel(),
+    "falling run": lambda rng, n: np.r_[np.arange(n - 30.0), -np.arange(30.0)],
+}
+
+
+@pytest.mark.parametrize("name", OUTLIERS)
+def test_an_outlier_does_not_make_it_crawl(name, monkeypatch):
+    """One outlier puts all other values into one bucket: no exchange of neighbours."""
+    rng = np.random.default_rng(0)
+    columns = np.stack([OUTLIERS[name](rng, 5000), rng.normal(size=5000)])
+    columns[0, 17] = 1e6
+    taken = []
+    unique = np.unique
+
+    def spy(values):
+        taken.append(len(values))
+        return unique(values)
+
+    monkeypatch.setattr(_ordering.np, "unique", spy)
+    order, ordered = stable_order(columns)
+    monkeypatch.undo()
+    assert len(taken) <= _ordering._MAX_PASSES + 1
+    expected = np.argsort(columns, axis=1, kind="stable")
+    assert_array_equal(order, expected)
+    assert_array_equal(ordered, np.take_along_axis(columns, expected, axis=1))
