@@ -16,6 +16,10 @@ All losses are ``torch.nn.Module`` with one protocol::
   Losses that compare rows with each other do so within an era and average over eras;
   the others ignore it.
 
+Losses that need more take it by name after these, ``features=`` of shape (n, m) or
+``meta_model=`` of shape (n,) or (n, m); networks pass what the parameters of `forward`
+ask for.
+
 The result is finite, and so are the gradients, if the predictions are: also for targets
 that are missing throughout, eras of one row and constant predictions. Smaller is better.
 """
@@ -24,16 +28,40 @@ that are missing throughout, eras of one row and constant predictions. Smaller i
 
 from sknumerai.losses._approximate_spearman import ApproximateSpearmanLoss
 from sknumerai.losses._correlation import CorrelationLoss
+from sknumerai.losses._exposure import ExposurePenalty
 from sknumerai.losses._jensen_shannon import JensenShannonLoss
+from sknumerai.losses._listmle import ListMLELoss
+from sknumerai.losses._listnet import ListNetLoss
 from sknumerai.losses._masked_bce import MaskedBCELoss
 from sknumerai.losses._masked_mse import MaskedMSELoss
+from sknumerai.losses._mmc import MMCLoss
+from sknumerai.losses._neutral_correlation import NeutralCorrelationLoss
+from sknumerai.losses._numerai_corr import NumeraiCorrLoss
+from sknumerai.losses._payout import PayoutLoss
+from sknumerai.losses._ranknet import RankNetLoss
+from sknumerai.losses._sharpe import SharpeLoss
+from sknumerai.losses._soft_rank import soft_rank
+from sknumerai.losses._soft_rank_correlation import SoftRankCorrelationLoss
 from sknumerai.losses._supervised_autoencoder import SupervisedAutoencoderLoss
+from sknumerai.losses._top_bottom import TopBottomCorrelationLoss
 
 __all__ = [
     "ApproximateSpearmanLoss",
     "CorrelationLoss",
+    "ExposurePenalty",
     "JensenShannonLoss",
+    "ListMLELoss",
+    "ListNetLoss",
+    "MMCLoss",
     "MaskedBCELoss",
     "MaskedMSELoss",
+    "NeutralCorrelationLoss",
+    "NumeraiCorrLoss",
+    "PayoutLoss",
+    "RankNetLoss",
+    "SharpeLoss",
+    "SoftRankCorrelationLoss",
     "SupervisedAutoencoderLoss",
+    "TopBottomCorrelationLoss",
+    "soft_rank",
 ]

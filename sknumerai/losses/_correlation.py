@@ -2,12 +2,11 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from torch import nn
-
+from sknumerai.losses._era_score import EraScoreLoss
 from sknumerai.losses._eras import EraMoments, fill_missing
 
 
-class CorrelationLoss(nn.Module):
+class CorrelationLoss(EraScoreLoss):
     """Minus the mean over eras and targets of Pearson's correlation.
 
     Each era of the batch gives one correlation for each target, over the rows that are
@@ -46,28 +45,7 @@ class CorrelationLoss(nn.Module):
     def __init__(self):
         super().__init__()
 
-    def forward(self, y_pred, y_true, sample_weight=None, groups=None):
-        """Compute the loss.
-
-        Parameters
-        ----------
-        y_pred : torch.Tensor of shape (n,) or (n, k)
-            Predictions.
-
-        y_true : torch.Tensor of the same shape
-            Targets, NaN where missing.
-
-        sample_weight : torch.Tensor of shape (n,) or None, default=None
-            Weights of the rows within their era.
-
-        groups : torch.Tensor of shape (n,) of int64, or None, default=None
-            Era codes; None means that the batch is one era.
-
-        Returns
-        -------
-        torch.Tensor of shape ()
-            The loss, 0 if no era counts.
-        """
+    def _scores(self, y_pred, y_true, sample_weight, groups):
         y_pred, y_true, observed = fill_missing(y_pred, y_true)
         moments = EraMoments(y_pred, y_true, observed, sample_weight, groups)
-        return -moments.mean(moments.correlation())
+        return moments.correlation(), moments.counts

@@ -181,6 +181,34 @@ class EraSums:
         """
         return statistics if self.groups is None else statistics[self.groups]
 
+    def extremes(self, values, weight):
+        """Find the least and the largest value of each era.
+
+        Parameters
+        ----------
+        values : torch.Tensor of shape (n_rows, k)
+            One value for each row and column.
+
+        weight : torch.Tensor of shape (n_rows, k)
+            Cells of weight 0 are left out.
+
+        Returns
+        -------
+        low, high : torch.Tensor of shape (n_eras, k)
+            Infinite, and the wrong way round, where an era has no cells.
+        """
+        low = torch.where(weight > 0, values, torch.inf).detach()
+        high = torch.where(weight > 0, values, -torch.inf).detach()
+        shape = self.n_eras, low.shape[1]
+        if not len(values):
+            return low.new_full(shape, torch.inf), low.new_full(shape, -torch.inf)
+        if self.groups is None:
+            return low.amin(dim=0)[None], high.amax(dim=0)[None]
+        index = self.groups[:, None].expand_as(low)
+        low = low.new_full(shape, torch.inf).scatter_reduce(0, index, low, "amin")
+        high = high.new_full(shape, -torch.inf).scatter_reduce(0, index, high, "amax")
+        return low, high
+
     def varies(self, values, weight):
         """Tell where the values of an era differ; False for fewer than two rows.
 
@@ -197,20 +225,91 @@ class EraSums:
         torch.Tensor of shape (n_eras, k) of bool
             The answer.
         """
-        low = torch.where(weight > 0, values, torch.inf).detach()
-        high = torch.where(weight > 0, values, -torch.inf).detach()
-        if not len(values):
-            return values.new_zeros(1, values.shape[1], dtype=torch.bool)
-        if self.groups is None:
-            return (low.amin(dim=0) < high.amax(dim=0))[None]
-        index = self.groups[:, None].expand_as(low)
-        shape = self.n_eras, low.shape[1]
-        low = low.new_full(shape, torch.inf).scatter_reduce(0, index, low, "amin")
-        high = high.new_full(shape, -torch.inf).scatter_reduce(0, index, high, "amax")
+        low, high = self.extremes(values, weight)
         return low < high
 
 
-class EraMoments:
+class EraCells:
+    """The cells of a batch that count, with their shares of their era and column.
+
+    Parameters
+    ----------
+    y_true : torch.Tensor of shape (n, k)
+        Targets as `fill_missing` returns them.
+
+    observed : torch.Tensor of shape (n, k) of bool
+        Which cells count.
+
+    sample_weight : torch.Tensor of shape (n,) or None
+        Weights of the rows; cells of weight 0 do not count.
+
+    groups : torch.Tensor of shape (n,) of int64, or None
+        Era codes.
+    """
+
+    def __init__(self, y_true, observed, sample_weight, groups):
+        self.eras = EraSums(len(y_true), groups)
+        weight = observed.to(y_true.dtype)
+        if sample_weight is not None:
+            weight = weight * check_weight(sample_weight, y_true)[:, None]
+        self.weight = weight
+        self.per_row = self.shares(weight)
+        # Where the target does not vary nothing can correlate with it, whatever is
+        # predicted: such an era does not count.
+        self.counts = self.eras.varies(y_true, weight)
+
+    def shares(self, weight):
+        """Return weights that add up to 1 in each era.
+
+        Parameters
+        ----------
+        weight : torch.Tensor of shape (n, k)
+            Weights of cells.
+
+        Returns
+        -------
+        torch.Tensor of shape (n, k)
+            The shares.
+        """
+        total = self.eras.sum(weight).clamp_min(torch.finfo(weight.dtype).tiny)
+        return weight / self.eras.spread(total)
+
+    def mean(self, values):
+        """Average over the eras and columns that count; 0 if none does.
+
+        Parameters
+        ----------
+        values : torch.Tensor of shape (n_eras, k)
+            One value for each era and column.
+
+        Returns
+        -------
+        torch.Tensor of shape ()
+            The mean.
+        """
+        return mean_counting(values, self.counts)
+
+
+def mean_counting(values, counts):
+    """Average over the eras and columns that count; 0 if none does.
+
+    Parameters
+    ----------
+    values : torch.Tensor of shape (n_eras, k)
+        One value for each era and column.
+
+    counts : torch.Tensor of shape (n_eras, k) of bool
+        Which count.
+
+    Returns
+    -------
+    torch.Tensor of shape ()
+        The mean.
+    """
+    return torch.where(counts, values, 0.0).sum() / counts.sum().clamp_min(1)
+
+
+class EraMoments(EraCells):
     """Weighted moments of predictions and targets within each era and column.
 
     Parameters
@@ -232,23 +331,13 @@ class EraMoments:
     """
 
     def __init__(self, y_pred, y_true, observed, sample_weight, groups):
-        eras = EraSums(len(y_pred), groups)
-        weight = observed.to(y_pred.dtype)
-        if sample_weight is not None:
-            weight = weight * check_weight(sample_weight, y_pred)[:, None]
-        self.eras = eras
-        # shares of the rows in the means of their era: they add up to 1
-        total = eras.sum(weight).clamp_min(torch.finfo(weight.dtype).tiny)
-        per_row = weight / eras.spread(total)
+        super().__init__(y_true, observed, sample_weight, groups)
+        eras, per_row = self.eras, self.per_row
         p = y_pred - eras.spread(eras.sum(y_pred * per_row))
         t = y_true - eras.spread(eras.sum(y_true * per_row))
-        self.per_row = per_row
         self.covariance = eras.sum(p * t * per_row)
         self.pred_variance = eras.sum(p * p * per_row)
         self.true_variance = eras.sum(t * t * per_row)
-        # Where the target does not vary nothing can correlate with it, whatever is
-        # predicted: such an era does not count.
-        self.counts = eras.varies(y_true, weight)
 
     def correlation(self):
         """Return Pearson's correlation, 0 for a constant prediction.
@@ -261,19 +350,3 @@ class EraMoments:
         return self.covariance * torch.rsqrt(
             (self.pred_variance + EPS) * (self.true_variance + EPS)
         )
-
-    def mean(self, values):
-        """Average over the eras and columns that count; 0 if none does.
-
-        Parameters
-        ----------
-        values : torch.Tensor of shape (n_eras, k)
-            One value for each era and column.
-
-        Returns
-        -------
-        torch.Tensor of shape ()
-            The mean.
-        """
-        n = self.counts.sum().clamp_min(1)
-        return torch.where(self.counts, values, 0.0).sum() / n
