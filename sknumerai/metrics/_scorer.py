@@ -3,14 +3,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from inspect import Parameter
+from numbers import Real
 
+import numpy as np
+import pandas as pd
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._aggregates import aggregate_scores
-from sknumerai.metrics._by_era import era_scores
-from sknumerai.metrics._scorer_inputs import ScoredRows, parameters_of
-from sknumerai.metrics._side_inputs import SideInputs, describe_input
+from sknumerai.metrics._by_era import each_era
+from sknumerai.metrics._horizon_warnings import warn_of_horizons
+from sknumerai.metrics._inputs import check_target
+from sknumerai.metrics._scored_predictions import parameters_of
+from sknumerai.metrics._scorer_inputs import ColumnsOfX, ScoredRows
+from sknumerai.metrics._side_inputs import (
+    SideInputs,
+    as_input,
+    describe_input,
+    is_pandas,
+)
+from sknumerai.metrics._statistics import AGGREGATES
+from sknumerai.utils import ERA_LEVEL
+
+# Columns of X that a metric needs are copied for so many values at a time.
+CHUNK = 2**26
 
 
 class BaseEraScorer:
@@ -56,8 +72,11 @@ class BaseEraScorer:
                 f"{list(self._names)}."
             )
         for name, value in params.items():
-            if name == "side_inputs":
-                value = SideInputs(value or {})
+            if name == "side_inputs" and not isinstance(value, SideInputs):
+                value = {n: as_input(n, v) for n, v in (value or {}).items()}
+                value = SideInputs(value)
+            if name == "aggregate":
+                check_one_number(value, "set_params")
             setattr(self, name, value)
         return self
 
@@ -153,10 +172,16 @@ class EraScorer(BaseEraScorer):
     def __call__(self, estimator, X, y, groups=None):
         # documented in the class, which is what help() of a scorer shows
         rows = ScoredRows(estimator, X, y, groups, repr(self))
+        if rows.n_not_finite:
+            raise ValueError(
+                f"{rows.say_not_finite()} A search leaves out such a setting with "
+                "error_score=np.nan."
+            )
         sides = SideInputs() if self.side_inputs is None else self.side_inputs
-        rows.warn_of_horizons(sides.get("benchmark"))
+        name = getattr(rows.y_true, "name", None)
+        warn_of_horizons(name, rows.caller, benchmark=sides.get("benchmark"))
         try:
-            score = float(self._score(rows, sides))
+            score = as_float(self._score(rows, sides), self.metric)
         except ValueError as error:
             # a search of Optuna would swallow it and refit default parameters
             raise ScoringError(str(error)) from error
@@ -180,17 +205,25 @@ class EraScorer(BaseEraScorer):
         names = list(sides)
         if "features" not in sides and needs_features(self.metric):
             names.append("features")
-        if not {"groups", "aggregate"} <= set(parameters):
-            scores = self._score_eras(rows, sides, names, params)
-            return aggregate_scores(scores, self.aggregate)
+        if "groups" not in parameters:
+            return self._score_eras(rows, sides, names, params)
+        if "aggregate" not in parameters:
+            if parameters["groups"].default is not Parameter.empty:
+                return self._score_eras(rows, sides, names, params)
+            return self._score_whole(rows, sides, names, params)
         y_true = rows.labelled_target() if names else rows.y_true
         # inputs by keyword are of rows that the metric knows itself, such as `previous`
         given = {
             name: sides[name]
-            if parameters[name].kind is Parameter.KEYWORD_ONLY
+            if name in parameters and parameters[name].kind is Parameter.KEYWORD_ONLY
             else rows.side(name, sides)
             for name in names
         }
+        if any(isinstance(value, ColumnsOfX) for value in given.values()):
+            scores = self._score_chunks(rows, y_true, params, given)
+            if scores is not None:
+                return aggregate_scores(scores, self.aggregate)
+            given = _taken(given, slice(None), rows)
         return self.metric(
             y_true,
             rows.y_pred,
@@ -200,16 +233,131 @@ class EraScorer(BaseEraScorer):
             **given,
         )
 
+    def _score_chunks(self, rows, y_true, params, given):
+        """Scores of eras, some eras at a time; None where the whole is needed.
+
+        Each chunk is scored as the whole is. One that raises may lack what the whole
+        has: targets, or the coverage that is asked for.
+        """
+        width = sum(v.at.size for v in given.values() if isinstance(v, ColumnsOfX))
+        whole = rows.n_samples * width <= CHUNK
+        if whole or not self.metric.__module__.startswith("sknumerai.metrics"):
+            return None
+        found = []
+        for part in _chunks(rows.eras, max(1, CHUNK // width)):
+            try:
+                scores = self.metric(
+                    _iloc(y_true, part),
+                    rows.y_pred[part],
+                    groups=rows.labels[part],
+                    aggregate=None,
+                    **params,
+                    **_taken(given, part, rows),
+                )
+            except ValueError:
+                return None
+            if not isinstance(scores, pd.Series):
+                return None
+            found.append(scores)
+        return pd.concat(found)
+
+    def _score_whole(self, rows, sides, names, params):
+        """Score by a metric that needs the eras and aggregates them itself."""
+        every = slice(0, rows.n_samples)
+        given = {name: rows.cut(name, sides)(every) for name in names}
+        labels = np.asarray(rows.labels)
+        score = self.metric(rows.y_true, rows.y_pred, groups=labels, **params, **given)
+        if isinstance(score, pd.Series):
+            return aggregate_scores(score, self.aggregate)
+        if self.aggregate != "mean":
+            raise ValueError(
+                f"{rows.caller}: the metric aggregates the eras itself. Leave "
+                "aggregate out, or let the metric give a Series of era scores."
+            )
+        return score
+
     def _score_eras(self, rows, sides, names, params):
-        cut = [rows.cut(name, sides) for name in names]
-
-        def one_era(y_true, y_pred, *others):
-            return self.metric(y_true, y_pred, **params, **dict(zip(names, others)))
-
-        return era_scores(one_era, rows.y_true, rows.y_pred, *cut, groups=rows.labels)
+        """Score by a metric that knows one era."""
+        takes = {name: rows.cut(name, sides) for name in names}
+        target = check_target(rows.y_true, rows.caller)
+        labels, scores = [], []
+        for label, part in each_era(rows.eras, target, rows.caller):
+            given = {name: take(part) for name, take in takes.items()}
+            y_true = _iloc(rows.y_true, part)
+            score = self.metric(y_true, rows.y_pred[part], **params, **given)
+            labels.append(label)
+            scores.append(as_float(score, self.metric))
+        index = pd.Index(np.array(labels), name=ERA_LEVEL)
+        return aggregate_scores(pd.Series(scores, index=index), self.aggregate)
 
 
 def needs_features(metric):
     """Whether a metric cannot do without a side input called features."""
     parameter = parameters_of(metric).get("features")
     return parameter is not None and parameter.default is Parameter.empty
+
+
+def check_one_number(aggregate, caller):
+    """Raise if `aggregate` does not make one number of era scores."""
+    if aggregate is None:
+        raise ValueError(
+            f"{caller}: a scorer gives one number, so aggregate cannot be None. "
+            "For the scores of all eras call the metric with aggregate=None."
+        )
+    if not (callable(aggregate) or aggregate in AGGREGATES):
+        raise ValueError(
+            f"{caller}: aggregate must be one of {sorted(AGGREGATES)} or a callable of "
+            f"one model's era scores. Got {aggregate!r} instead."
+        )
+
+
+def as_float(score, metric):
+    """The score as a float, if it is one number."""
+    if isinstance(score, Real) or (
+        isinstance(score, np.ndarray | np.generic)
+        and score.ndim == 0
+        and score.dtype.kind in "biuf"
+    ):
+        return float(score)
+    name = getattr(metric, "__name__", repr(metric))
+    shape = f" of shape {score.shape}" if hasattr(score, "shape") else ""
+    raise TypeError(
+        f"make_era_scorer: the metric must give one float. {name} gives a "
+        f"{type(score).__name__}{shape}."
+    )
+
+
+def _chunks(eras, n_rows):
+    """Positions of rows, by whole eras, as many of them as `n_rows` allow."""
+    parts, size = [], 0
+    for part in eras.rows():
+        n = part.stop - part.start if isinstance(part, slice) else len(part)
+        if parts and size + n > n_rows:
+            yield _joined(parts)
+            parts, size = [], 0
+        parts.append(part)
+        size += n
+    yield _joined(parts)
+
+
+def _joined(parts):
+    if isinstance(parts[0], slice):
+        return slice(parts[0].start, parts[-1].stop)
+    return np.concatenate(parts)
+
+
+def _taken(given, part, rows):
+    """Inputs of some of the rows, where they are of these rows."""
+    taken = {}
+    for name, values in given.items():
+        if isinstance(values, ColumnsOfX):
+            values = values.take(part)
+            values.index = rows.index[part]
+        elif not is_pandas(values) or values.index.is_(rows.index):
+            values = _iloc(values, part)
+        taken[name] = values
+    return taken
+
+
+def _iloc(values, part):
+    return values.iloc[part] if is_pandas(values) else values[part]

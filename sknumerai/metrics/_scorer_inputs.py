@@ -2,27 +2,21 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import warnings
-from inspect import signature
-
 import numpy as np
 import pandas as pd
-from sklearn import get_config
-from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
-from sknumerai.exceptions import HorizonWarning, ScoringError
+from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._inputs import row_index
-from sknumerai.metrics._side_inputs import is_pandas
-from sknumerai.metrics._sides import Side
-from sknumerai.utils import (
-    ERA_LEVEL,
-    check_eras,
-    model_horizon,
-    target_horizon,
-    warn_of_leakage,
+from sknumerai.metrics._scored_predictions import (
+    as_predictions,
+    count_not_finite,
+    main_column,
+    predict,
 )
+from sknumerai.metrics._side_inputs import is_pandas, with_index
+from sknumerai.metrics._sides import Side
+from sknumerai.utils import ERA_LEVEL, check_eras, warn_of_leakage
 
 # Side inputs of more columns are cut era by era, and never copied as a whole.
 MATCHED_COLUMNS = 16
@@ -58,7 +52,7 @@ class ScoredRows:
 
     index : Index or None
         Labels of the rows: X's, or y's where X has none. A default index is one of
-        labels here, which say more than positions.
+        labels here, which say more than positions, unless the other has better ones.
 
     numbered : bool
         Whether the labels are numbers, such as the rows of a frame with a default index
@@ -68,24 +62,49 @@ class ScoredRows:
         The main target.
 
     y_pred : ndarray of shape (n_samples,)
-        Finite predictions of it.
+        Predictions of it.
+
+    n_not_finite : int
+        How many of them are NaN or infinite.
     """
 
     def __init__(self, estimator, X, y, groups, caller, stacklevel=3):
-        self.X, self.caller, self.stacklevel = X, caller, stacklevel
+        self.X, self.caller = X, caller
+        self.estimator_name = type(estimator).__name__
         self.n_samples = _num_samples(X)
-        self.eras = check_eras(
-            groups, X, y, n_samples=self.n_samples, required=True, caller=caller
-        )
+        self._check_length(y)
+        rows, targets, given = _without_numbers(X, y, groups)
+        try:
+            self.eras = check_eras(
+                given,
+                rows,
+                targets,
+                n_samples=self.n_samples,
+                required=True,
+                caller=caller,
+            )
+        except ValueError as error:
+            # a search of Optuna would swallow it and refit default parameters
+            raise ScoringError(str(error)) from error
         # codes and labels as one object, which check_eras takes without a search
         self.labels = pd.Categorical.from_codes(self.eras.codes, self.eras.labels)
-        self.index = _as_labels(row_index(X, y))
+        self.index = _as_labels(row_index(rows, targets))
         self.numbered = _is_numbered(self.index)
         warn_of_leakage(estimator, self.eras, caller, stacklevel=stacklevel)
         given = None if groups is None and _carries_eras(X) else np.asarray(self.labels)
-        self.y_true = _main_column(y)
-        self.y_pred = self._check_rows(_main_column(_predict(estimator, X, given)))
-        _check_finite(self.y_pred, estimator, caller)
+        self.y_true = main_column(y, "y", caller)
+        self.y_pred = as_predictions(
+            predict(estimator, X, given), estimator, X, self.labels, caller
+        )
+        self.n_not_finite = count_not_finite(self.y_pred)
+
+    def say_not_finite(self):
+        """Describe the predictions that are not finite."""
+        return (
+            f"{self.caller}: {self.estimator_name} predicts NaN or infinity for "
+            f"{self.n_not_finite} of {self.n_samples} rows. A model must predict every "
+            "row; has its training diverged?"
+        )
 
     def labelled_target(self):
         """Get the targets with the labels of the rows.
@@ -117,9 +136,9 @@ class ScoredRows:
 
         Returns
         -------
-        values : Series, DataFrame or ndarray
+        values : Series, DataFrame, ColumnsOfX or ndarray
             With an index to be matched by, or of these very rows. Tables of many
-            columns are not copied, but for columns of X.
+            columns are not copied.
 
         Raises
         ------
@@ -135,7 +154,7 @@ class ScoredRows:
         return inputs.matched(name, self.index, lambda: self._match(name, values))
 
     def cut(self, name, inputs):
-        """Get a side input for a function of one era: exactly these rows.
+        """Get a side input for a function of some rows, such as those of one era.
 
         Parameters
         ----------
@@ -147,13 +166,18 @@ class ScoredRows:
 
         Returns
         -------
-        values : ndarray of shape (n_samples,) or (n_samples, n_columns)
-            In the order of the rows.
+        take : callable
+            ``take(rows)`` of a slice or an array of positions among the scored rows
+            gives an ndarray of their values, shape (n,) or (n, n_columns).
         """
         values, by_label = self._given(name, inputs.get(name))
         positions = self._positions(name, values) if by_label else None
+        if isinstance(values, ColumnsOfX):
+            return lambda rows: values.take(rows).to_numpy()
         if positions is None:
-            return values.to_numpy() if is_pandas(values) else values
+            if is_pandas(values):
+                return lambda rows: values.iloc[rows].to_numpy()
+            return lambda rows: values[rows]
         absent = int((positions < 0).sum())
         if absent:
             raise ScoringError(
@@ -161,27 +185,39 @@ class ScoredRows:
                 f"are not in {name}, and a metric of one era cannot do without. Score "
                 "only the rows that are."
             )
-        return values.iloc[positions].to_numpy()
+        return lambda rows: values.iloc[positions[rows]].to_numpy()
 
-    def _check_rows(self, y_pred):
-        names = ("X", "what the estimator predicts")
-        check_eras(self.labels, self.X, y_pred, names=names, caller=self.caller)
-        if len(y_pred) != self.n_samples:
-            raise ValueError(
-                f"{self.caller}: the estimator predicts {len(y_pred)} rows of "
-                f"{self.n_samples}."
+    def _check_length(self, y):
+        if y is None:
+            raise ScoringError(
+                f"{self.caller}: y is None. Pass the targets of the rows of X."
             )
-        return np.asarray(y_pred)
+        n_targets = _num_samples(y)
+        if n_targets != self.n_samples:
+            raise ScoringError(
+                f"{self.caller}: X has {self.n_samples} rows and y has {n_targets}. "
+                "Pass the targets of these very rows."
+            )
 
     def _given(self, name, values):
         """What was given, and whether it is to be matched by labels."""
         if values is None or isinstance(values, str):
-            return (self.X if is_pandas(self.X) else np.asarray(self.X)), False
+            return self._whole_of_x(), False
         if isinstance(values, list):
             return self._columns(name, values), False
         if self.index is not None and is_pandas(values):
+            if not self.numbered and _is_positional(values.index):
+                raise ScoringError(
+                    f"{self.caller}: {name} has a default index, which does not say "
+                    "what rows it is of, and the rows that are scored have labels, "
+                    f"such as {self.index[0]!r}. Give it the index of all rows: "
+                    f"{name} = {name}.set_axis(X.index)."
+                    if len(self.index)
+                    else f"{self.caller}: there are no rows to score."
+                )
             return values, True
-        if len(values) != self.n_samples:
+        said = self.index is not None and _has_labels(self.X)
+        if said or len(values) != self.n_samples:
             has = "an index" if self.index is None else f"the index of {name}"
             raise ScoringError(
                 f"{self.caller}: {name} has {len(values)} rows, {self.n_samples} are "
@@ -190,6 +226,14 @@ class ScoredRows:
                 f"pd.DataFrame({name}, index=X.index)."
             )
         return values, False
+
+    def _whole_of_x(self):
+        if not is_pandas(self.X):
+            return np.asarray(self.X)
+        if self.X.index is self.index:
+            return self.X
+        # the labels may be those of y
+        return with_index(self.X, self.index)
 
     def _match(self, name, values):
         """The values of these rows; all of them where they are wide or the same rows."""
@@ -243,109 +287,89 @@ class ScoredRows:
                 f"and X is a {type(self.X).__name__} without names. Keep X a "
                 f"DataFrame, or pass {name} as a DataFrame of all rows."
             )
-        absent = [column for column in columns if column not in self.X.columns]
+        at = self.X.columns.get_indexer_for(columns)
+        absent = [column for column, i in zip(columns, at) if i < 0]
         if absent:
-            raise ValueError(
+            raise ScoringError(
                 f"{self.caller}: {len(absent)} of the {len(columns)} {name} are no "
                 f"columns of X, such as {absent[:3]}. Load them with the features, or "
                 f"pass {name} as a DataFrame of all rows."
             )
-        if len(columns) == self.X.shape[1] and (self.X.columns == columns).all():
-            return self.X
-        return self.X[columns]
-
-    def warn_of_horizons(self, benchmark=None, policy=None):
-        """Warn where a benchmark or a rule of payment is of another horizon.
-
-        To be called by the function that made this object.
-
-        Parameters
-        ----------
-        benchmark : Series, DataFrame, ndarray or None, default=None
-            Benchmark models. Names tell their horizon, or nothing.
-
-        policy : PayoutPolicy or None, default=None
-            Rule of payment.
-        """
-        target = getattr(self.y_true, "name", None)
-        days = target_horizon(target)
-        if days is None:
-            return
-        names = getattr(benchmark, "columns", [getattr(benchmark, "name", None)])
-        others = [n for n in names if model_horizon(n) not in (None, days)]
-        if others:
-            warnings.warn(
-                f"{self.caller}: the benchmark {others[0]!r} was trained for "
-                f"{model_horizon(others[0])} days ahead and {target!r} looks {days} "
-                "days ahead. It is easier to add to a benchmark of another horizon, so "
-                "this BMC is too good. Take a benchmark of the target's own horizon.",
-                HorizonWarning,
-                stacklevel=self.stacklevel,
-            )
-        if policy is not None and policy.horizon not in (None, days):
-            warnings.warn(
-                f"{self.caller}: {target!r} looks {days} days ahead and the rule "
-                f"{policy.name!r} pays for {policy.horizon}, so payouts are not what a "
-                "round pays. Score that target, or pass the rule that pays for yours "
-                "as policy.",
-                HorizonWarning,
-                stacklevel=self.stacklevel,
-            )
+        if np.array_equal(at, np.arange(self.X.shape[1])):
+            return self._whole_of_x()
+        return ColumnsOfX(self.X, at)
 
 
-def parameters_of(function):
-    """Get the parameters of a function by name; none where it does not tell."""
-    try:
-        return dict(signature(function).parameters)
-    except (TypeError, ValueError):
-        # compiled functions may not tell
-        return {}
+class ColumnsOfX:
+    """Some columns of a frame, of which no more is copied than is asked for.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+        The frame.
+
+    at : ndarray of shape (n_columns,)
+        Positions of the columns.
+    """
+
+    def __init__(self, X, at):
+        self.X, self.at = X, at
+
+    def take(self, rows):
+        """A frame of these columns and of some rows: a slice, or their positions."""
+        return self.X.iloc[rows].iloc[:, self.at]
 
 
-def _predict(estimator, X, groups):
-    if groups is not None and _takes_groups(estimator):
-        return estimator.predict(X, groups=groups)
-    return estimator.predict(X)
+def _without_numbers(X, y, groups):
+    """X, y and groups without their numbers of rows where another has labels.
+
+    Matched by position then, as frames with a default index are: in a fold such an
+    index is no RangeIndex any more, but tells as little about labels.
+    """
+    given = [X, y, groups]
+    indexes = [v.index if is_pandas(v) else None for v in given]
+    if not any(_has_other_labels(index) for index in indexes):
+        return given
+    bare = [_is_default(index) for index in indexes]
+    # an array of a wide frame may be a copy, and check_eras does not need it
+    rows = None if bare[0] else X
+    return [rows, *(np.asarray(v) if b else v for v, b in zip(given[1:], bare[1:]))]
 
 
-def _takes_groups(estimator):
-    if isinstance(estimator, Pipeline):
-        if get_config()["enable_metadata_routing"]:
-            routing = get_routing_for_object(estimator)
-            return bool(routing.consumes("predict", {"groups"}))
-        # without routing a pipeline hands what it is given to its last step
-        estimator = estimator[-1]
-    return "groups" in parameters_of(getattr(estimator, "predict", None))
+def _has_other_labels(index):
+    """Whether rows have labels that numbers of rows cannot be compared with."""
+    if index is None or _is_default(index):
+        return False
+    if index.nlevels == 1:
+        return index.name == ERA_LEVEL or index.dtype.kind not in "iu"
+    if index.nlevels > 2 or ERA_LEVEL not in index.names:
+        return True
+    ids = index.droplevel(ERA_LEVEL)
+    return ids.dtype.kind not in "iu" or not ids.is_unique
 
 
-def _check_finite(y_pred, estimator, caller):
-    values = np.asarray(y_pred)
-    if values.dtype.kind != "f":
-        return
-    with np.errstate(all="ignore"):
-        if np.isfinite(values.sum()):
-            return
-    bad = ~np.isfinite(values)
-    if bad.any():
-        raise ValueError(
-            f"{caller}: {type(estimator).__name__} predicts NaN or infinity for "
-            f"{int(bad.sum())} of {len(values)} rows. A model must predict every row; "
-            "has its training diverged? A search leaves out such a setting with "
-            "error_score=np.nan."
-        )
+def _is_default(index):
+    """Whether an index is the default one of a frame, or what a fold leaves of it."""
+    if index is None or index.nlevels > 1 or index.name is not None:
+        return False
+    return index.dtype.kind in "iu"
+
+
+def _is_positional(index):
+    return (
+        isinstance(index, pd.RangeIndex)
+        and index.start == 0
+        and index.step == 1
+        and index.name is None
+    )
+
+
+def _has_labels(X):
+    return is_pandas(X) and not _is_positional(X.index)
 
 
 def _carries_eras(X):
     return ERA_LEVEL in getattr(getattr(X, "index", None), "names", ())
-
-
-def _main_column(values):
-    if isinstance(values, pd.DataFrame):
-        return values.iloc[:, 0]
-    if isinstance(values, pd.Series):
-        return values
-    values = np.asarray(values)
-    return values[:, 0] if values.ndim == 2 else values
 
 
 def _is_numbered(index):

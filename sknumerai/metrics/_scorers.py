@@ -4,11 +4,16 @@
 
 from inspect import Parameter
 
-from sknumerai.metrics._aggregates import check_aggregate
 from sknumerai.metrics._correlation import numerai_corr_score, spearman_score
-from sknumerai.metrics._scorer import EraScorer
-from sknumerai.metrics._scorer_inputs import parameters_of
-from sknumerai.metrics._side_inputs import SideInputs, as_input, is_input
+from sknumerai.metrics._scored_predictions import parameters_of
+from sknumerai.metrics._scorer import EraScorer, check_one_number
+from sknumerai.metrics._side_inputs import FROM_X, SideInputs, as_input, is_input
+
+BY_POSITION = (
+    Parameter.POSITIONAL_ONLY,
+    Parameter.POSITIONAL_OR_KEYWORD,
+    Parameter.VAR_POSITIONAL,
+)
 
 
 def make_era_scorer(
@@ -36,7 +41,9 @@ def make_era_scorer(
     ----------
     metric : callable
         A metric of this package, or any ``metric(y_true, y_pred)`` of the rows of one
-        era that gives a float.
+        era that gives a float. One that needs `groups` and takes no `aggregate` is
+        called once, with all rows and their eras, and gives a float or a Series of
+        the scores of eras.
 
     aggregate : str or callable, default="mean"
         How the scores of eras become one: "mean", "median", "std", "min" or "worst",
@@ -55,9 +62,10 @@ def make_era_scorer(
     benchmark : Series or DataFrame of shape (n_rows, n_benchmarks), default=None
         Benchmark models' predictions, for metrics that take them.
 
-    features : DataFrame or list of column names of X, default=None
+    features : DataFrame, list of column names of X or "X", default=None
         Features, for metrics that take them. Names are taken from the fold's own X and
-        weigh nothing in a pickle. None: all columns of X, where the metric needs some.
+        weigh nothing in a pickle. "X": all columns of X, and so does None, where the
+        metric needs some.
 
     **metric_params : dict
         Passed on to the metric, for example ``top_bottom=200`` or ``min_coverage=0.9``.
@@ -71,17 +79,17 @@ def make_era_scorer(
     scorer : callable
         ``scorer(estimator, X, y, groups=None)`` gives a float. Of several targets or
         predicted columns the first, the main one, is scored. A prediction that is NaN
-        or infinite raises a ValueError. Side inputs are shared with its clones, not
-        copied, so do not change them.
+        or infinite raises a ValueError, whatever else is wrong a ScoringError. Side
+        inputs are shared with its clones, not copied, so do not change them.
 
     Raises
     ------
     TypeError
-        If `metric` is not callable, lacks a side input that it needs, or is given one
-        that it does not take.
+        If `metric` is no function of targets and predictions, lacks a side input that
+        it needs, or is given one that it does not take.
 
     ValueError
-        If `aggregate` is not known.
+        If `aggregate` is not known, or a side input is empty or no numbers.
 
     Warns
     -----
@@ -102,7 +110,8 @@ def make_era_scorer(
     Notes
     -----
     Scikit-learn's searches turn errors of a scorer into NaN unless told
-    ``error_score="raise"``, which is recommended.
+    ``error_score="raise"``, which is recommended, but where training may diverge:
+    ``error_score=np.nan`` leaves out a setting that predicts NaN.
 
     Examples
     --------
@@ -135,12 +144,14 @@ def make_era_scorer(
         raise TypeError(
             f"{caller}: metric must be a function of y_true and y_pred. Got {metric!r}."
         )
-    if aggregate is None:
-        raise ValueError(
-            f"{caller}: a scorer gives one number, so aggregate cannot be None. "
-            "For the scores of all eras call the metric with aggregate=None."
+    check_one_number(aggregate, caller)
+    _check_scores_predictions(metric, caller)
+    own = sorted({"groups", "y_true", "y_pred"} & set(metric_params))
+    if own:
+        raise TypeError(
+            f"{caller}: {' and '.join(own)} cannot be given: the scorer takes targets, "
+            "predictions and eras from the rows that it scores."
         )
-    check_aggregate(aggregate, caller)
     named = {"meta_model": meta_model, "benchmark": benchmark, "features": features}
     sides = {
         name: as_input(name, value)
@@ -148,7 +159,7 @@ def make_era_scorer(
         if value is not None
     }
     for name, value in list(metric_params.items()):
-        if is_input(value) or (name == "neutralizers" and isinstance(value, list)):
+        if is_input(value) or (name in FROM_X and value is not None):
             sides[name] = as_input(name, metric_params.pop(name))
     _check_takes(metric, {*sides, *metric_params}, caller)
     return EraScorer(
@@ -158,6 +169,27 @@ def make_era_scorer(
         metric_params or None,
         SideInputs(sides) if sides else None,
     )
+
+
+def _check_scores_predictions(metric, caller):
+    """Raise if a function is none of targets and predictions."""
+    name = getattr(metric, "__name__", repr(metric))
+    parameters = parameters_of(metric)
+    first = next(iter(parameters), "")
+    if first.startswith("scores"):
+        raise TypeError(
+            f"{caller}: {name} takes scores of eras, not predictions. What makes one "
+            "number of them is the aggregate: make_era_scorer(numerai_corr_score, "
+            f"aggregate='sharpe'). Else call {name} with the scores that a metric gives "
+            "with aggregate=None."
+        )
+    taken = [p for p in parameters.values() if p.kind in BY_POSITION]
+    several = any(p.kind is Parameter.VAR_POSITIONAL for p in taken)
+    if parameters and not several and len(taken) < 2:
+        raise TypeError(
+            f"{caller}: metric must be a function of targets and predictions, "
+            f"metric(y_true, y_pred). {name} takes {list(parameters)}."
+        )
 
 
 def _check_takes(metric, given, caller):

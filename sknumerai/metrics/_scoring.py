@@ -2,17 +2,16 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
+
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import UndefinedMetricWarning
 
 from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._aggregates import aggregate_scores
-from sknumerai.metrics._by_era import Formula
-from sknumerai.metrics._contribution import contribution_of
-from sknumerai.metrics._correlation import corr_of, rank_correlation, spearman_of
 from sknumerai.metrics._cuts import EraCuts
-from sknumerai.metrics._exposure_vectors import as_columns, exposures, largest
-from sknumerai.metrics._feature_neutral import fnc_of
+from sknumerai.metrics._horizon_warnings import warn_of_horizons
 from sknumerai.metrics._inputs import (
     check_min_coverage,
     check_predictions,
@@ -21,7 +20,14 @@ from sknumerai.metrics._inputs import (
 from sknumerai.metrics._payout_policy import check_policy
 from sknumerai.metrics._ranked import RankTables
 from sknumerai.metrics._scorer import BaseEraScorer
-from sknumerai.metrics._scorer_inputs import ScoredRows
+from sknumerai.metrics._scorer_inputs import ColumnsOfX, ScoredRows
+from sknumerai.metrics._scoring_formulas import (
+    CALLER,
+    NEEDS,
+    formulas_of,
+    names_of,
+    split_name,
+)
 from sknumerai.metrics._side_inputs import (
     SideInputs,
     as_input,
@@ -31,27 +37,19 @@ from sknumerai.metrics._side_inputs import (
 from sknumerai.metrics._sides import Side
 from sknumerai.utils import ERA_LEVEL, era_numbers
 
-CALLER = "numerai_scoring"
-# Scores that each side input makes possible.
-COLUMNS = {
-    None: ("corr", "spearman"),
-    "meta_model": ("mmc", "cwmm", "payout"),
-    "benchmark": ("bmc", "lpayout", "expected_payout"),
-    "features": ("fnc", "max_feature_exposure"),
-}
-CORR_SUMMARY = {
-    "corr_std": "std",
-    "corr_sharpe": "sharpe",
-    "corr_max_drawdown": "max_drawdown",
-    "corr_worst": "worst",
-    "corr_mean_plus_worst": "mean_plus_worst",
-}
-SHARPES = ("mmc", "bmc")
-ALL_OF_X = "X"
+ONE_COLUMN = ("meta_model", "example_predictions")
 
 
 def numerai_scoring(
-    *, meta_model=None, benchmark=None, features=None, policy=None, min_coverage=1.0
+    *,
+    meta_model=None,
+    benchmark=None,
+    features=None,
+    neutralizers=None,
+    example_predictions=None,
+    policy=None,
+    metrics="default",
+    min_coverage=1.0,
 ):
     """Make a scorer of all scores at once, from one prediction and one sort of it.
 
@@ -72,13 +70,25 @@ def numerai_scoring(
         Features for FNC and exposure: of their own, some columns of X, or "X" for all
         of them. None: no such scores, which cost more than all others together.
 
+    neutralizers : DataFrame, list of column names of X or "X", default=None
+        What neutral correlation and contribution take out, as Signals does.
+
+    example_predictions : Series or DataFrame of shape (n_rows, 1), default=None
+        Numerai's example predictions, or others to be compared with.
+
     policy : PayoutPolicy, int or str, default=None
         Rule of the payouts: a :class:`PayoutPolicy`, the number of a round, or the name
         of a rule. None is the latest rule, 3 CORR + 15 MMC.
 
+    metrics : {"default", "all"} or list of str, default="default"
+        Which of the scores below that the inputs allow. A list names scores, by
+        themselves for the mean over eras or with an aggregate behind an underscore,
+        such as ``["corr", "bmc_worst", "payout_smart_sharpe"]``; only what it names is
+        computed.
+
     min_coverage : float, default=1.0
         Share of the scored eras that a side input must cover. Where it covers less, the
-        scores that need it are NaN, and its coverage says why.
+        scores that need it are NaN, with a warning, and its coverage says why.
 
     Returns
     -------
@@ -92,12 +102,22 @@ def numerai_scoring(
         * with a benchmark ``bmc``, ``bmc_sharpe``, ``lpayout`` (CORR + 2 BMC),
           ``expected_payout`` (the rule's weights, with BMC in MMC's place, neither
           clipped nor scaled: 3 CORR + 15 BMC) and ``benchmark_coverage``;
-        * with features ``fnc``, ``max_feature_exposure`` and, where they are data of
-          their own, ``features_coverage``.
+        * with features ``fnc`` and ``max_feature_exposure``;
+        * with neutralizers ``neutral_corr``, and with a meta model too
+          ``neutral_contribution``;
+        * with example predictions ``example_correlation`` (Spearman's), and with
+          features too ``exposure_dissimilarity`` and ``fnc_dissimilarity``.
+
+        ``metrics="all"`` adds ``corr_top_bottom_200``, ``legacy_corr``,
+        ``benchmark_correlation`` (Spearman's), ``fnc_top_bottom_200``, ``legacy_fnc``,
+        ``rms_feature_exposure``, and of CORR, MMC, BMC and the payouts standard
+        deviation, Sharpe ratio, adjusted and smart Sharpe, drawdown, worst era and mean
+        plus worst era. The 200 at either end are NaN in eras of fewer than 400 rows.
 
         All are means over the eras that have a target, where no other name is given,
-        and coverages are shares of these eras. In ``corr_std``, ``corr_max_drawdown``,
-        ``cwmm`` and ``max_feature_exposure`` less is better.
+        and coverages, which inputs of their own get, are shares of these eras. In
+        standard deviations and drawdowns, ``cwmm``, correlations with other predictions
+        and exposures less is better.
         ``scoring.era_table(estimator, X, y, groups=None)`` gives the scores of all
         eras, a DataFrame of eras by scores, NaN where an era is not covered.
 
@@ -107,7 +127,8 @@ def numerai_scoring(
         If `policy` is no rule.
 
     ValueError
-        If the rule pays for other scores than CORR and MMC, or an input is malformed.
+        If the rule pays for other scores than CORR and MMC, an input is malformed, or
+        `metrics` has an unknown name or one that needs an input that is not given.
 
     Warns
     -----
@@ -119,6 +140,10 @@ def numerai_scoring(
         When scoring, if the names of y and of `benchmark` tell different horizons, or
         the rule of the payouts is of another.
 
+    UndefinedMetricWarning
+        When scoring, if the estimator predicts NaN or infinity, and then all scores are
+        NaN, or if an input covers less than `min_coverage`.
+
     See Also
     --------
     make_era_scorer : One score, for searches that take a single number.
@@ -127,7 +152,9 @@ def numerai_scoring(
     -----
     A fold in whose eras a side input has no rows at all gets NaN for its scores: early
     folds have no meta model. ``GridSearchCV`` needs ``refit="expected_payout"`` or
-    another name; ``HalvingGridSearchCV`` and ``OptunaSearchCV`` take a single number.
+    another name, of a score that every fold has: where the best is NaN it takes the
+    first candidate. ``HalvingGridSearchCV`` and ``OptunaSearchCV`` take a single
+    number, and fail with ``KeyError: 'test_score'``.
 
     Examples
     --------
@@ -159,18 +186,23 @@ def numerai_scoring(
             f"{CALLER}: the rule pays for {sorted(others)}, and only 'corr' and 'mmc' "
             "follow from predictions. Pass a rule of these two."
         )
-    named = {"meta_model": meta_model, "benchmark": benchmark, "features": features}
-    sides = {
-        name: value if _is_all_of_x(name, value) else as_input(name, value)
-        for name, value in named.items()
-        if value is not None
+    named = {
+        "meta_model": meta_model,
+        "benchmark": benchmark,
+        "features": features,
+        "neutralizers": neutralizers,
+        "example_predictions": example_predictions,
     }
-    if np.ndim(meta_model) == 2 and np.shape(meta_model)[1] != 1:
-        raise ValueError(
-            f"{CALLER}: meta_model must be one column of predictions. Got shape "
-            f"{np.shape(meta_model)}: select one, e.g. meta_model['numerai_meta_model']."
-        )
-    return EraScoring(SideInputs(sides), policy, min_coverage)
+    sides = {n: as_input(n, value) for n, value in named.items() if value is not None}
+    for name in ONE_COLUMN:
+        shape = getattr(sides.get(name), "shape", (0,))
+        if len(shape) == 2 and shape[1] != 1:
+            raise ValueError(
+                f"{CALLER}: {name} must be one column of predictions. Got shape "
+                f"{shape}: select one, e.g. {name}[{name}.columns[0]]."
+            )
+    names_of(metrics, sides)
+    return EraScoring(SideInputs(sides), policy, min_coverage, metrics)
 
 
 class EraScoring(BaseEraScorer):
@@ -187,36 +219,48 @@ class EraScoring(BaseEraScorer):
     min_coverage : float, default=1.0
         Share of the scored eras that a side input must cover.
 
+    metrics : {"default", "all"} or list of str, default="default"
+        Names of scores.
+
     See Also
     --------
     numerai_scoring : Make such a scorer.
     """
 
-    _names = ("side_inputs", "policy", "min_coverage")
+    _names = ("side_inputs", "policy", "min_coverage", "metrics")
 
-    def __init__(self, side_inputs, policy, min_coverage=1.0):
+    def __init__(self, side_inputs, policy, min_coverage=1.0, metrics="default"):
         self.side_inputs = side_inputs
         self.policy = policy
         self.min_coverage = min_coverage
+        self.metrics = metrics
 
     def __call__(self, estimator, X, y, groups=None):
-        table, covered = self._tables(estimator, X, y, groups)
-        scores = {"corr": _aggregate(table["corr"], "mean")}
-        for name, aggregate in CORR_SUMMARY.items():
-            scores[name] = _aggregate(table["corr"], aggregate)
-        scores["spearman"] = _aggregate(table["spearman"], "mean")
-        for side in self.side_inputs:
-            share = covered[side].mean()
-            part = table[covered[side]]
-            for column in COLUMNS[side]:
-                enough = len(part) and share >= self.min_coverage
-                values = part[column] if enough else part[column][:0]
-                scores[column] = _aggregate(values, "mean")
-                if column in SHARPES:
-                    scores[f"{column}_sharpe"] = _aggregate(values, "sharpe")
-            if not _is_of_x(self.side_inputs[side]):
-                scores[f"{side}_coverage"] = float(share)
-        return scores
+        names = names_of(self.metrics, self.side_inputs)
+        rows = self._rows(estimator, X, y, groups)
+        used = self._used(names)
+        reported = [name for name in used if not _is_of_x(self.side_inputs[name])]
+        if rows.n_not_finite:
+            warnings.warn(
+                f"{rows.say_not_finite()} All scores are NaN.",
+                UndefinedMetricWarning,
+                stacklevel=2,
+            )
+            return _in_order(
+                dict.fromkeys(names, np.nan), dict.fromkeys(reported, np.nan)
+            )
+        table, covered = self._tables(rows, names)
+        shares = {sides: mask.mean() for sides, mask in covered.items()}
+        self._warn_of_coverage(names, shares)
+        scores = {}
+        for name in names:
+            column, aggregate = split_name(name)
+            sides = NEEDS[column]
+            scores[name] = np.nan
+            if not sides or (shares[sides] >= self.min_coverage and shares[sides]):
+                part = table[column][covered[sides]] if sides else table[column]
+                scores[name] = float(aggregate_scores(part, aggregate))
+        return _in_order(scores, {name: float(shares[name,]) for name in reported})
 
     def era_table(self, estimator, X, y, groups=None):
         """Score each era.
@@ -241,52 +285,82 @@ class EraScoring(BaseEraScorer):
             Rows are the eras that have a target, in the order of their numbers. NaN
             where a side input does not cover an era.
         """
-        return self._tables(estimator, X, y, groups)[0]
+        names = names_of(self.metrics, self.side_inputs)
+        rows = self._rows(estimator, X, y, groups)
+        if rows.n_not_finite:
+            raise ValueError(rows.say_not_finite())
+        return self._tables(rows, names)[0]
 
     def __repr__(self):
         said = [f"{k}={describe_input(v)}" for k, v in self.side_inputs.items()]
         said.append(f"policy={self.policy.name or self.policy!r}")
         if self.min_coverage != 1:
             said.append(f"min_coverage={self.min_coverage}")
+        if self.metrics != "default":
+            said.append(f"metrics={self.metrics!r}")
         return f"numerai_scoring({', '.join(said)})"
 
-    def _tables(self, estimator, X, y, groups):
-        """Scores of eras, and by side input which eras it covers."""
+    def _rows(self, estimator, X, y, groups):
         rows = ScoredRows(estimator, X, y, groups, CALLER, stacklevel=4)
         pays = {"meta_model", "benchmark"} & set(self.side_inputs)
-        rows.warn_of_horizons(
-            self.side_inputs.get("benchmark"), self.policy if pays else None
+        warn_of_horizons(
+            getattr(rows.y_true, "name", None),
+            CALLER,
+            benchmark=self.side_inputs.get("benchmark"),
+            policy=self.policy if pays else None,
+            stacklevel=3,
         )
+        return rows
+
+    def _used(self, names):
+        """The side inputs that the scores of these names need, as they were given."""
+        needed = {side for name in names for side in NEEDS[split_name(name)[0]]}
+        return [side for side in self.side_inputs if side in needed]
+
+    def _warn_of_coverage(self, names, shares):
+        for sides, share in shares.items():
+            absent = [n for n in names if NEEDS[split_name(n)[0]] == sides]
+            if absent and share < self.min_coverage:
+                verb = "covers" if len(sides) == 1 else "cover"
+                warnings.warn(
+                    f"{CALLER}: {' and '.join(sides)} {verb} {share:.2f} of the scored "
+                    f"eras, less than min_coverage={self.min_coverage}, so "
+                    f"{', '.join(absent)} are NaN. Let a search refit on another score, "
+                    "score only the eras that are covered, or pass a lower "
+                    "min_coverage=.",
+                    UndefinedMetricWarning,
+                    stacklevel=3,
+                )
+
+    def _tables(self, rows, names):
+        """Scores of eras, and by side inputs which eras they cover."""
         try:
-            return self._score_eras(rows)
+            return self._score_eras(rows, names)
         except ValueError as error:
             # a search of Optuna would swallow it and refit default parameters
             raise ScoringError(str(error)) from error
 
-    def _score_eras(self, rows):
+    def _score_eras(self, rows, names):
         target = check_target(rows.y_true, CALLER)
         pred = check_predictions(rows.y_pred, CALLER)
-        sides = {name: self._side(name, rows) for name in self.side_inputs}
-        cuts = EraCuts(
-            target,
-            pred,
-            {name: side for name, side in sides.items() if side is not None},
-            RankTables(),
-            CALLER,
-        )
-        labels, found, covered = [], [], {name: [] for name in sides}
+        columns = list(dict.fromkeys(split_name(name)[0] for name in names))
+        formulas = formulas_of(columns)
+        base = formulas.pop(())
+        sides = {name: self._side(name, rows) for name in self._used(names)}
+        known = {name: side for name, side in sides.items() if side is not None}
+        cuts = EraCuts(target, pred, known, RankTables(), CALLER)
+        labels, found, covered = [], [], {needed: [] for needed in formulas}
         for label, positions in zip(rows.eras.labels, rows.eras.rows()):
             cuts.enter(label, positions)
-            scores = cuts.score(FORMULAS[None])
-            if scores is EraCuts.UNRESOLVED:
+            line = cuts.score(base)
+            if line is EraCuts.UNRESOLVED:
                 continue
-            line = dict(zip(COLUMNS[None], scores))
-            for name, side in sides.items():
+            for needed, formula in formulas.items():
                 part = EraCuts.UNCOVERED
-                if side is not None:
-                    part = cuts.score(FORMULAS[name])
-                covered[name].append(part is not EraCuts.UNCOVERED)
-                if covered[name][-1]:
+                if all(name in known for name in needed):
+                    part = cuts.score(formula)
+                covered[needed].append(part is not EraCuts.UNCOVERED)
+                if covered[needed][-1]:
                     line.update(part)
             labels.append(label)
             found.append(line)
@@ -295,8 +369,9 @@ class EraScoring(BaseEraScorer):
                 f"{CALLER}: y has {len(target)} rows and no target: nothing to score."
             )
         index = pd.Index(np.array(labels), name=ERA_LEVEL)
-        table = self._pay(pd.DataFrame(found, index=index))
-        return table, {name: np.array(mask) for name, mask in covered.items()}
+        table = self._pay(pd.DataFrame(found, index=index), columns)
+        masks = {needed: np.array(mask) for needed, mask in covered.items()}
+        return table.reindex(columns=columns).astype(np.float64), masks
 
     def _side(self, name, rows):
         """The side input seen from these rows; None where it is of other eras."""
@@ -304,73 +379,74 @@ class EraScoring(BaseEraScorer):
         index = None if _is_of_x(given) else rows.index
         try:
             values = rows.side(name, self.side_inputs)
+            if isinstance(values, ColumnsOfX):
+                return SideOfX(name, values)
             return Side(name, values, index, rows.n_samples, CALLER, rows.numbered)
         except ValueError:
             if _is_of_other_eras(given, rows.eras):
                 return None
             raise
 
-    def _pay(self, table):
+    def _pay(self, table, columns):
         """Add the payouts, which follow from the scores of eras."""
         weights = self.policy.weights
-        if "meta_model" in self.side_inputs:
+        if "payout" in columns:
             given = {"corr": table["corr"], "mmc": _get(table, "mmc")}
             paid = {name: given[name] for name in self.policy.paid}
-            table["payout"] = self.policy.payout(paid) if paid else 0.0
-        if "benchmark" in self.side_inputs:
+            nothing = 0 * given["mmc"]
+            table["payout"] = self.policy.payout(paid) if paid else nothing
+        if {"lpayout", "expected_payout"} & set(columns):
             corr, bmc = table["corr"], _get(table, "bmc")
             table["lpayout"] = corr + 2 * bmc
             table["expected_payout"] = (
                 weights.get("corr", 0) * corr + weights.get("mmc", 0) * bmc
             )
-        columns = [*COLUMNS[None], *(c for s in self.side_inputs for c in COLUMNS[s])]
-        return table.reindex(columns=columns).astype(np.float64)
+        return table
 
 
-def _base_of(target, pred):
-    return [corr_of(target, pred)[0], spearman_of(target, pred)[0]]
+class SideOfX:
+    """Some columns of X as a side input, of which one era at a time is copied.
+
+    Parameters
+    ----------
+    name : str
+        The metric's name of it.
+
+    columns : ColumnsOfX
+        The columns, of the rows that are scored.
+    """
+
+    ranked = False
+
+    def __init__(self, name, columns):
+        self.name, self.columns = name, columns
+
+    def present(self, rows):
+        """All rows are there."""
+
+    def take(self, rows):
+        """Values of some rows, as an array."""
+        part = self.columns.take(rows)
+        side = Side(self.name, part, None, len(part), CALLER)
+        return side.take(slice(0, len(part)))
 
 
-def _meta_model_of(target, pred, meta_model):
-    other = meta_model.values[:, 0].astype(np.float64)
-    return {
-        "mmc": contribution_of(target, pred, meta_model)[0],
-        "cwmm": rank_correlation(other, pred, 1.5)[0],
-    }
-
-
-def _benchmark_of(target, pred, benchmark):
-    return {"bmc": contribution_of(target, pred, benchmark)[0]}
-
-
-def _features_of(target, pred, features):
-    features = as_columns(features, CALLER)
-    found = exposures(pred, features, "pearson", None, CALLER)
-    return {
-        "fnc": fnc_of(target, pred, features)[0],
-        "max_feature_exposure": largest(found)[0],
-    }
-
-
-# Each of one model.
-FORMULAS = {
-    None: Formula(_base_of),
-    "meta_model": Formula(_meta_model_of, ("meta_model",)),
-    "benchmark": Formula(_benchmark_of, ("benchmark",)),
-    "features": Formula(_features_of, ("features",)),
-}
-
-
-def _aggregate(scores, aggregate):
-    return aggregate_scores(scores, aggregate) if len(scores) else np.nan
+def _in_order(scores, coverages):
+    """The dict: each coverage behind the scores that need the input alone."""
+    ordered, waiting = {}, dict(coverages)
+    names = list(scores)
+    for name, following in zip(names, [*names[1:], None]):
+        ordered[name] = scores[name]
+        sides = NEEDS[split_name(name)[0]]
+        after = following and NEEDS[split_name(following)[0]]
+        if len(sides) == 1 and after != sides and sides[0] in waiting:
+            ordered[f"{sides[0]}_coverage"] = waiting.pop(sides[0])
+    ordered.update({f"{name}_coverage": share for name, share in waiting.items()})
+    return ordered
 
 
 def _get(table, name):
     return table[name] if name in table else pd.Series(np.nan, table.index)
-
-
-def _is_all_of_x(name, values):
-    return name == "features" and isinstance(values, str) and values == ALL_OF_X
 
 
 def _is_of_x(values):

@@ -120,6 +120,9 @@ def warn_of_leakage(estimator, eras, caller, *, stacklevel=2):
 
 def _held(part):
     for name in HELD:
+        if name == "estimator_" and hasattr(part, "estimators_"):
+            # the pattern that Bagging and AdaBoost clone, fitted elsewhere or not
+            continue
         yield from _estimators_in(getattr(part, name, None))
     if type(part).__name__ == "FrozenEstimator":
         # fitted before, elsewhere such a parameter is a pattern to clone

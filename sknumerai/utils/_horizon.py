@@ -6,7 +6,7 @@ import re
 
 _TARGET = re.compile(r".*_(\d+)d?", re.IGNORECASE)
 # Numerai's benchmark models are named after their target: "v53_lgbm_ender20".
-_MODEL = re.compile(r".*[a-z_](20|60)d?", re.IGNORECASE)
+_MODEL = re.compile(r"(?:v\d+_.*[a-z_]|.*ender_?)(20|60)d?", re.IGNORECASE)
 
 
 def target_horizon(name):

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, KFold
 
 import sknumerai.metrics._ranked as ranked
 from sknumerai.datasets import make_numerai
@@ -16,14 +18,22 @@ from sknumerai.metrics import (
     PayoutPolicy,
     bmc_score,
     cwmm_score,
+    exposure_dissimilarity,
+    fnc_dissimilarity_score,
     fnc_score,
     learn_payout_score,
+    legacy_corr_score,
+    legacy_fnc_score,
     max_drawdown,
     max_feature_exposure,
     mmc_score,
+    neutral_contribution_score,
+    neutral_corr_score,
     numerai_corr_score,
     numerai_scoring,
     payout_score,
+    prediction_correlation_score,
+    rms_feature_exposure,
     spearman_score,
 )
 
@@ -179,7 +189,10 @@ def test_era_table(data, fitted, benchmark):
 def test_coverage_and_its_threshold(data, fitted, benchmark):
     X, y = data.data, data.target
     late = benchmark.loc["0005":]
-    scores = numerai_scoring(benchmark=late)(fitted, X, y)
+    said = r"benchmark covers 0.75 of the .* min_coverage=1.0, so bmc, bmc_sharpe, lp"
+    with pytest.warns(UndefinedMetricWarning, match=said) as warned:
+        scores = numerai_scoring(benchmark=late)(fitted, X, y)
+    assert len(warned) == 1 and warned[0].filename == __file__
     assert scores["benchmark_coverage"] == 0.75
     assert np.isnan([scores["bmc"], scores["bmc_sharpe"], scores["lpayout"]]).all()
     assert scores["corr"] == pytest.approx(numerai_corr_score(y, fitted.predict(X)))
@@ -188,7 +201,8 @@ def test_coverage_and_its_threshold(data, fitted, benchmark):
     assert scores["bmc"] == pytest.approx(expected)
     # a meta model of other eras: what an early fold sees
     early = slice("0001", "0004")
-    scores = numerai_scoring(benchmark=late)(fitted, X.loc[early], y.loc[early])
+    with pytest.warns(UndefinedMetricWarning, match="covers 0.00 of"):
+        scores = numerai_scoring(benchmark=late)(fitted, X.loc[early], y.loc[early])
     assert scores["benchmark_coverage"] == 0
     assert np.isnan(scores["expected_payout"]) and np.isfinite(scores["corr"])
     table = numerai_scoring(benchmark=late).era_table(
@@ -297,3 +311,202 @@ def test_repr_and_parameters(benchmark):
     assert scoring.set_params(min_coverage=1.0).get_params()["min_coverage"] == 1.0
     with pytest.raises(ValueError, match="no parameters"):
         scoring.set_params(metric=None)
+
+
+class Diverges(Ridge):
+    """Predicts NaN where its penalty is large."""
+
+    def predict(self, X):
+        return super().predict(X) + (np.nan if self.alpha > 10 else 0.0)
+
+
+def test_a_model_that_predicts_nan_gets_nan_for_all_scores(data, benchmark):
+    X, y = data.data, data.target
+    scoring = numerai_scoring(benchmark=benchmark, metrics=["bmc", "corr_worst"])
+    fine = scoring(Diverges().fit(X, y), X, y)
+    model = Diverges(alpha=100).fit(X, y)
+    with pytest.warns(UndefinedMetricWarning, match="Diverges predicts NaN or") as said:
+        scores = scoring(model, X, y)
+    assert said[0].filename == __file__
+    assert list(scores) == list(fine) and np.isnan(list(scores.values())).all()
+    with pytest.raises(ValueError, match="predicts NaN or infinity for 800 of 800"):
+        scoring.era_table(model, X, y)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+@pytest.mark.parametrize("error_score", [np.nan, "raise"])
+def test_a_search_leaves_out_settings_that_predict_nan(data, benchmark, error_score):
+    """GridSearchCV: TypeError, 'float' object is not subscriptable."""
+    search = GridSearchCV(
+        Diverges(),
+        {"alpha": [1e3, 1.0]},
+        cv=KFold(2),
+        scoring=numerai_scoring(benchmark=benchmark),
+        refit="expected_payout",
+        error_score=error_score,
+    )
+    with pytest.warns(UndefinedMetricWarning):
+        search.fit(data.data, data.target)
+    assert search.best_params_ == {"alpha": 1.0}
+    assert np.isnan(search.cv_results_["mean_test_corr"]).tolist() == [True, False]
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """Eras of more than 400 rows."""
+    return make_numerai(
+        n_eras=5,
+        n_samples_per_era=420,
+        n_features=6,
+        targets="target_ender_60",
+        random_state=0,
+    )
+
+
+def test_all_metrics_are_the_metrics_own(wide):
+    X, y = wide.data, wide.target
+    order = np.random.default_rng(0).permutation(len(X))
+    meta_model = (
+        wide.meta_model.iloc[:, 0] if wide.meta_model.ndim == 2 else wide.meta_model
+    )
+    benchmark = wide.benchmark[["v53_lgbm_ender60"]]
+    example = wide.benchmark["v53_lgbm_ender20"]
+    frame = X.iloc[:, :3].astype(float)
+    model = FirstFour().fit(X, y)
+    pred = model.predict(X)
+    sides = {
+        "meta_model": meta_model.iloc[order],
+        "benchmark": benchmark.iloc[order],
+        "features": list(X.columns[[4, 1, 0]]),
+        "neutralizers": frame.iloc[order],
+        "example_predictions": example.iloc[order],
+    }
+    scores = numerai_scoring(**sides, metrics="all")(model, X, y)
+    columns = X[sides["features"]]
+    with_example = y, pred, columns, example
+    expected = {
+        "corr_top_bottom_200": numerai_corr_score(y, pred, top_bottom=200),
+        "legacy_corr": legacy_corr_score(y, pred),
+        "fnc": fnc_score(y, pred, columns),
+        "fnc_top_bottom_200": fnc_score(y, pred, columns, top_bottom=200),
+        "legacy_fnc": legacy_fnc_score(y, pred, columns),
+        "max_feature_exposure": max_feature_exposure(y, pred, columns),
+        "rms_feature_exposure": rms_feature_exposure(y, pred, columns),
+        "neutral_corr": neutral_corr_score(y, pred, frame),
+        "neutral_contribution": neutral_contribution_score(y, pred, meta_model, frame),
+        "exposure_dissimilarity": exposure_dissimilarity(*with_example),
+        "fnc_dissimilarity": fnc_dissimilarity_score(*with_example),
+        "benchmark_correlation": prediction_correlation_score(y, pred, benchmark),
+        "example_correlation": prediction_correlation_score(y, pred, example),
+        "corr_smart_sharpe": numerai_corr_score(y, pred, aggregate="smart_sharpe"),
+        "mmc_worst": mmc_score(y, pred, meta_model, aggregate="worst"),
+        "bmc_adjusted_sharpe": bmc_score(
+            y, pred, benchmark, aggregate="adjusted_sharpe"
+        ),
+        "payout_max_drawdown": payout_score(
+            y, pred, meta_model, aggregate="max_drawdown"
+        ),
+        "expected_payout_worst": learn_payout_score(
+            y, pred, benchmark, corr_weight=3, bmc_weight=15, aggregate="worst"
+        ),
+        "lpayout_std": learn_payout_score(y, pred, benchmark, aggregate="std"),
+    }
+    for name, value in expected.items():
+        assert scores[name] == pytest.approx(value, rel=1e-9), name
+        one = numerai_scoring(**sides, metrics=[name])(model, X, y)
+        assert next(iter(one)) == name and one[name] == pytest.approx(scores[name])
+    assert np.isfinite(list(scores.values())).all()
+    coverages = [name for name in scores if name.endswith("_coverage")]
+    assert coverages == [
+        f"{name}_coverage"
+        for name in ("meta_model", "benchmark", "neutralizers", "example_predictions")
+    ]
+
+
+def test_small_eras_have_no_ends_of_200_rows(data, fitted):
+    X, y = data.data, data.target
+    scores = numerai_scoring(features="X", metrics="all")(fitted, X, y)
+    assert [name for name, value in scores.items() if np.isnan(value)] == [
+        "corr_top_bottom_200",
+        "fnc_top_bottom_200",
+    ]
+
+
+def test_a_list_of_metrics_computes_what_it_names(data, fitted, benchmark):
+    X, y = data.data, data.target
+    scoring = numerai_scoring(
+        benchmark=benchmark.loc[:"0001"],
+        features="X",
+        metrics=("corr", "corr_positive_share"),
+    )
+    # a benchmark that nothing asks for is not looked at
+    scores = scoring(fitted, X, y)
+    assert list(scores) == ["corr", "corr_positive_share"]
+    assert list(scoring.era_table(fitted, X, y).columns) == ["corr"]
+    assert "metrics=('corr'," in repr(scoring)
+    payout = numerai_scoring(benchmark=benchmark, metrics=["lpayout"])
+    assert list(payout.era_table(fitted, X, y).columns) == ["lpayout"]
+
+
+def test_bad_metrics_raise_when_it_is_made(benchmark):
+    with pytest.raises(
+        ValueError, match=r"mmc_sharpe needs meta_model\. Pass meta_mod"
+    ):
+        numerai_scoring(benchmark=benchmark, metrics=["bmc", "mmc_sharpe"])
+    with pytest.raises(ValueError, match="neutral_contribution needs meta_model and n"):
+        numerai_scoring(metrics=["neutral_contribution"])
+    with pytest.raises(ValueError, match="no score is called 'cor_sharpe'"):
+        numerai_scoring(metrics=["cor_sharpe"])
+    with pytest.raises(ValueError, match='must be "default", "all" or a list'):
+        numerai_scoring(metrics="corr")
+    with pytest.raises(ValueError, match="metrics is empty"):
+        numerai_scoring(metrics=[])
+    with pytest.raises(ValueError, match="example_predictions must be one column"):
+        numerai_scoring(example_predictions=benchmark.assign(b=0.0))
+
+
+def test_an_unresolved_era_in_the_middle(data, fitted, benchmark):
+    X, y = data.data, data.target.copy()
+    y.loc["0007"] = np.nan
+    table = numerai_scoring(benchmark=benchmark).era_table(fitted, X, y)
+    assert len(table) == N_ERAS - 1 and "0007" not in table.index
+    expected = bmc_score(y, fitted.predict(X), benchmark, aggregate=None)
+    assert_allclose(table["bmc"], expected)
+
+
+def test_a_rule_that_pays_nothing(data, fitted):
+    X, y = data.data, data.target
+    policy = PayoutPolicy({"corr": 0.0, "mmc": 0.0})
+    scores = numerai_scoring(meta_model=data.meta_model, policy=policy)(fitted, X, y)
+    assert scores["payout"] == 0
+
+
+def test_a_rule_of_no_horizon_says_nothing(data, fitted):
+    policy = PayoutPolicy({"corr": 1.0, "mmc": 2.0})
+    scoring = numerai_scoring(meta_model=data.meta_model, policy=policy)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scoring(fitted, data.data, data.target)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_side_input_with_live_rows(data, fitted, benchmark, live):
+    """Of other eras than the fold, or of these and of the live one."""
+    X, y = data.data, data.target
+    index = [("X", f"live{i}") for i in range(5)]
+    rows = pd.DataFrame(0.5, pd.MultiIndex.from_tuples(index), benchmark.columns)
+    late = benchmark.loc["0005":] if live else benchmark
+    late = pd.concat([late, rows]).rename_axis(["era", "id"])
+    part = slice("0001", "0004")
+    scoring = numerai_scoring(benchmark=late, min_coverage=0)
+    scores = scoring(fitted, X.loc[part], y.loc[part])
+    assert scores["benchmark_coverage"] == (0 if live else 1)
+    assert np.isnan(scores["bmc"]) == live
+
+
+def test_bad_rows_of_the_caller_raise(data, fitted, benchmark):
+    X, y = data.data, data.target
+    scoring = numerai_scoring(benchmark=benchmark)
+    for wrong in (np.r_[y, y], y.to_numpy()[:-50], y.tolist() * 2):
+        with pytest.raises(ScoringError, match=f"800 rows and y has {len(wrong)}"):
+            scoring(fitted, X, wrong)

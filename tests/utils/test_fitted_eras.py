@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import (
+    AdaBoostRegressor,
     BaggingRegressor,
     GradientBoostingRegressor,
     StackingRegressor,
@@ -111,3 +112,19 @@ def test_silent_on_other_eras_and_on_live_rows():
         warn_of_leakage(model, check_eras([2, 4]), "score")
         model.eras_seen_ = ["X"]
         warn_of_leakage(model, check_eras(["X", 1], allow_live=True), "score")
+
+
+class SeesFewer(Knows):
+    """Fitted anew, it saw another era."""
+
+    def fit(self, X, y=None):
+        self.eras_seen_ = ["0007"]
+        return self
+
+
+@pytest.mark.parametrize("holder", [BaggingRegressor, AdaBoostRegressor])
+def test_the_pattern_of_an_ensemble_is_not_what_it_fitted(data, holder):
+    pattern = SeesFewer()
+    pattern.eras_seen_ = SEEN
+    model = holder(pattern, n_estimators=2).fit(*data)
+    assert fitted_eras(model).tolist() == [7]
