@@ -36,6 +36,7 @@ from sknumerai.losses._masked_bce import MaskedBCELoss
 from sknumerai.losses._masked_mse import MaskedMSELoss
 from sknumerai.losses._mmc import MMCLoss
 from sknumerai.losses._neutral_correlation import NeutralCorrelationLoss
+from sknumerai.losses._neutralized_mlp import NeutralizedMLPLoss
 from sknumerai.losses._numerai_corr import NumeraiCorrLoss
 from sknumerai.losses._payout import PayoutLoss
 from sknumerai.losses._ranknet import RankNetLoss
@@ -56,6 +57,7 @@ __all__ = [
     "MaskedBCELoss",
     "MaskedMSELoss",
     "NeutralCorrelationLoss",
+    "NeutralizedMLPLoss",
     "NumeraiCorrLoss",
     "PayoutLoss",
     "RankNetLoss",

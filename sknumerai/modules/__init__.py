@@ -9,6 +9,7 @@ evaluation mode. Random numbers come from torch's global generators.
 # SPDX-License-Identifier: BSD-3-Clause
 
 from sknumerai.modules._mlp import MLP
+from sknumerai.modules._neutralized_mlp import NeutralizedMLP
 from sknumerai.modules._noise import (
     CoupledGaussianDropout,
     FeatureReversalNoise,
@@ -22,6 +23,7 @@ __all__ = [
     "CoupledGaussianDropout",
     "FeatureReversalNoise",
     "GaussianNoise",
+    "NeutralizedMLP",
     "SupervisedAutoencoder",
     "TabM",
 ]

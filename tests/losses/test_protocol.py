@@ -74,6 +74,7 @@ ELSEWHERE = {
     "ExposurePenalty",
     "MMCLoss",
     "NeutralCorrelationLoss",
+    "NeutralizedMLPLoss",
     "PayoutLoss",
     "SupervisedAutoencoderLoss",
 }
