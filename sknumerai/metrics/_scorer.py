@@ -12,10 +12,11 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._aggregates import aggregate_scores
 from sknumerai.metrics._by_era import each_era
+from sknumerai.metrics._columns_of_x import ColumnsOfX
 from sknumerai.metrics._horizon_warnings import warn_of_horizons
 from sknumerai.metrics._inputs import check_target
 from sknumerai.metrics._scored_predictions import parameters_of
-from sknumerai.metrics._scorer_inputs import ColumnsOfX, ScoredRows
+from sknumerai.metrics._scorer_inputs import ScoredRows
 from sknumerai.metrics._side_inputs import (
     SideInputs,
     as_input,
@@ -241,7 +242,9 @@ class EraScorer(BaseEraScorer):
         """
         width = sum(v.at.size for v in given.values() if isinstance(v, ColumnsOfX))
         whole = rows.n_samples * width <= CHUNK
-        if whole or not self.metric.__module__.startswith("sknumerai.metrics"):
+        own = getattr(self.metric, "__module__", "").startswith("sknumerai.metrics")
+        # churn compares eras with each other
+        if whole or not own or "previous" in parameters_of(self.metric):
             return None
         found = []
         for part in _chunks(rows.eras, max(1, CHUNK // width)):

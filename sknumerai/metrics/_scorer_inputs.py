@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import _num_samples
 
 from sknumerai.exceptions import ScoringError
+from sknumerai.metrics._columns_of_x import ColumnsOfX
 from sknumerai.metrics._inputs import row_index
 from sknumerai.metrics._scored_predictions import (
     as_predictions,
@@ -298,26 +299,6 @@ class ScoredRows:
         if np.array_equal(at, np.arange(self.X.shape[1])):
             return self._whole_of_x()
         return ColumnsOfX(self.X, at)
-
-
-class ColumnsOfX:
-    """Some columns of a frame, of which no more is copied than is asked for.
-
-    Parameters
-    ----------
-    X : DataFrame of shape (n_samples, n_features)
-        The frame.
-
-    at : ndarray of shape (n_columns,)
-        Positions of the columns.
-    """
-
-    def __init__(self, X, at):
-        self.X, self.at = X, at
-
-    def take(self, rows):
-        """A frame of these columns and of some rows: a slice, or their positions."""
-        return self.X.iloc[rows].iloc[:, self.at]
 
 
 def _without_numbers(X, y, groups):

@@ -10,6 +10,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._aggregates import aggregate_scores
+from sknumerai.metrics._columns_of_x import ColumnsOfX, SideOfX
 from sknumerai.metrics._cuts import EraCuts
 from sknumerai.metrics._horizon_warnings import warn_of_horizons
 from sknumerai.metrics._inputs import (
@@ -20,13 +21,15 @@ from sknumerai.metrics._inputs import (
 from sknumerai.metrics._payout_policy import check_policy
 from sknumerai.metrics._ranked import RankTables
 from sknumerai.metrics._scorer import BaseEraScorer
-from sknumerai.metrics._scorer_inputs import ColumnsOfX, ScoredRows
+from sknumerai.metrics._scorer_inputs import ScoredRows
 from sknumerai.metrics._scoring_formulas import (
     CALLER,
     NEEDS,
     formulas_of,
+    in_order,
     names_of,
     split_name,
+    with_payouts,
 )
 from sknumerai.metrics._side_inputs import (
     SideInputs,
@@ -246,7 +249,7 @@ class EraScoring(BaseEraScorer):
                 UndefinedMetricWarning,
                 stacklevel=2,
             )
-            return _in_order(
+            return in_order(
                 dict.fromkeys(names, np.nan), dict.fromkeys(reported, np.nan)
             )
         table, covered = self._tables(rows, names)
@@ -260,7 +263,7 @@ class EraScoring(BaseEraScorer):
             if not sides or (shares[sides] >= self.min_coverage and shares[sides]):
                 part = table[column][covered[sides]] if sides else table[column]
                 scores[name] = float(aggregate_scores(part, aggregate))
-        return _in_order(scores, {name: float(shares[name,]) for name in reported})
+        return in_order(scores, {name: float(shares[name,]) for name in reported})
 
     def era_table(self, estimator, X, y, groups=None):
         """Score each era.
@@ -369,7 +372,8 @@ class EraScoring(BaseEraScorer):
                 f"{CALLER}: y has {len(target)} rows and no target: nothing to score."
             )
         index = pd.Index(np.array(labels), name=ERA_LEVEL)
-        table = self._pay(pd.DataFrame(found, index=index), columns)
+        table = pd.DataFrame(found, index=index)
+        table = with_payouts(table, columns, self.policy)
         masks = {needed: np.array(mask) for needed, mask in covered.items()}
         return table.reindex(columns=columns).astype(np.float64), masks
 
@@ -380,73 +384,12 @@ class EraScoring(BaseEraScorer):
         try:
             values = rows.side(name, self.side_inputs)
             if isinstance(values, ColumnsOfX):
-                return SideOfX(name, values)
+                return SideOfX(name, values, CALLER)
             return Side(name, values, index, rows.n_samples, CALLER, rows.numbered)
         except ValueError:
             if _is_of_other_eras(given, rows.eras):
                 return None
             raise
-
-    def _pay(self, table, columns):
-        """Add the payouts, which follow from the scores of eras."""
-        weights = self.policy.weights
-        if "payout" in columns:
-            given = {"corr": table["corr"], "mmc": _get(table, "mmc")}
-            paid = {name: given[name] for name in self.policy.paid}
-            nothing = 0 * given["mmc"]
-            table["payout"] = self.policy.payout(paid) if paid else nothing
-        if {"lpayout", "expected_payout"} & set(columns):
-            corr, bmc = table["corr"], _get(table, "bmc")
-            table["lpayout"] = corr + 2 * bmc
-            table["expected_payout"] = (
-                weights.get("corr", 0) * corr + weights.get("mmc", 0) * bmc
-            )
-        return table
-
-
-class SideOfX:
-    """Some columns of X as a side input, of which one era at a time is copied.
-
-    Parameters
-    ----------
-    name : str
-        The metric's name of it.
-
-    columns : ColumnsOfX
-        The columns, of the rows that are scored.
-    """
-
-    ranked = False
-
-    def __init__(self, name, columns):
-        self.name, self.columns = name, columns
-
-    def present(self, rows):
-        """All rows are there."""
-
-    def take(self, rows):
-        """Values of some rows, as an array."""
-        part = self.columns.take(rows)
-        side = Side(self.name, part, None, len(part), CALLER)
-        return side.take(slice(0, len(part)))
-
-
-def _in_order(scores, coverages):
-    """The dict: each coverage behind the scores that need the input alone."""
-    ordered, waiting = {}, dict(coverages)
-    names = list(scores)
-    for name, following in zip(names, [*names[1:], None]):
-        ordered[name] = scores[name]
-        sides = NEEDS[split_name(name)[0]]
-        after = following and NEEDS[split_name(following)[0]]
-        if len(sides) == 1 and after != sides and sides[0] in waiting:
-            ordered[f"{sides[0]}_coverage"] = waiting.pop(sides[0])
-    ordered.update({f"{name}_coverage": share for name, share in waiting.items()})
-    return ordered
-
-
-def _get(table, name):
-    return table[name] if name in table else pd.Series(np.nan, table.index)
 
 
 def _is_of_x(values):

@@ -5,6 +5,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from sknumerai.metrics._by_era import Formula
 from sknumerai.metrics._contribution import (
@@ -158,6 +159,42 @@ def formulas_of(columns):
         for sides, function in FUNCTIONS.items()
         if sides in needs | alone | {()}
     }
+
+
+def with_payouts(table, columns, policy):
+    """Add the payouts that are wanted, which follow from the scores of eras."""
+    weights = policy.weights
+    if "payout" in columns:
+        given = {"corr": table["corr"], "mmc": _get(table, "mmc")}
+        paid = {name: given[name] for name in policy.paid}
+        nothing = 0 * given["mmc"]
+        table["payout"] = policy.payout(paid) if paid else nothing
+    if {"lpayout", "expected_payout"} & set(columns):
+        corr, bmc = table["corr"], _get(table, "bmc")
+        table["lpayout"] = corr + 2 * bmc
+        table["expected_payout"] = (
+            weights.get("corr", 0) * corr + weights.get("mmc", 0) * bmc
+        )
+    return table
+
+
+def _get(table, name):
+    # of other eras altogether
+    return table[name] if name in table else pd.Series(np.nan, table.index)
+
+
+def in_order(scores, coverages):
+    """The dict of scores, and each coverage behind the scores that need the input alone."""
+    ordered, waiting = {}, dict(coverages)
+    names = list(scores)
+    for name, following in zip(names, [*names[1:], None]):
+        ordered[name] = scores[name]
+        sides = NEEDS[split_name(name)[0]]
+        after = following and NEEDS[split_name(following)[0]]
+        if len(sides) == 1 and after != sides and sides[0] in waiting:
+            ordered[f"{sides[0]}_coverage"] = waiting.pop(sides[0])
+    ordered.update({f"{name}_coverage": share for name, share in waiting.items()})
+    return ordered
 
 
 def _base_of(wanted, target, pred):

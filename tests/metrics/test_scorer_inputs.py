@@ -25,6 +25,7 @@ from sknumerai.metrics import (
     fnc_score,
     make_era_scorer,
     max_feature_exposure,
+    neutral_churn_score,
     neutral_corr_score,
     numerai_corr_score,
     numerai_corr_scorer,
@@ -332,6 +333,19 @@ def test_columns_of_x_are_copied_some_eras_at_a_time(
     scorer = make_era_scorer(fnc_score, features=names, aggregate="sharpe")
     expected = fnc_score(gap, *args[1:], aggregate="sharpe")
     assert scorer(model, X, gap) == pytest.approx(expected, rel=1e-12)
+
+
+def test_churn_is_not_cut_between_eras(data, monkeypatch):
+    X, y = data
+    ids = [f"n{i}" for i in range(N_ROWS)] * N_ERAS
+    index = pd.MultiIndex.from_arrays([X.index.get_level_values("era"), ids])
+    index.names = ["era", "id"]
+    X, y = X.set_axis(index), y.set_axis(index)
+    model = Ridge().fit(X, y)
+    expected = neutral_churn_score(y, model.predict(X), X[["b", "a"]])
+    monkeypatch.setattr(scorer_module, "CHUNK", 2 * 70)
+    scorer = make_era_scorer(neutral_churn_score, neutralizers=["b", "a"])
+    assert scorer(model, X, y) == pytest.approx(expected, rel=1e-12)
 
 
 def test_memory_of_a_metric_of_one_era(data, model, wide, monkeypatch):
