@@ -2,6 +2,9 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import numpy as np
+import pandas as pd
+
 from sknumerai.metrics._sides import Side
 
 
@@ -23,6 +26,36 @@ class ColumnsOfX:
     def take(self, rows):
         """A frame of these columns and of some rows: a slice, or their positions."""
         return self.X.iloc[rows].iloc[:, self.at]
+
+    def take_into(self, buffer, rows, index):
+        """The same, labelled anew, in a memory that is used again and again.
+
+        Parameters
+        ----------
+        buffer : ndarray of shape (n_rows, n_columns) or None
+            Where the values go; None for a new one of as many rows.
+
+        rows : slice or ndarray
+            Positions of the rows, no more than the buffer has.
+
+        index : Index
+            Their labels.
+
+        Returns
+        -------
+        frame : DataFrame
+            A view of the buffer.
+
+        buffer : ndarray
+            The buffer.
+        """
+        part = self.take(rows)
+        values = part.to_numpy()
+        if buffer is None or len(buffer) < len(values) or buffer.dtype != values.dtype:
+            buffer = np.empty_like(values)
+        view = buffer[: len(values)]
+        view[:] = values
+        return pd.DataFrame(view, index, part.columns, copy=False), buffer
 
 
 class SideOfX:

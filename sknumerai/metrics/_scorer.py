@@ -22,12 +22,13 @@ from sknumerai.metrics._side_inputs import (
     as_input,
     describe_input,
     is_pandas,
+    with_index,
 )
 from sknumerai.metrics._statistics import AGGREGATES
 from sknumerai.utils import ERA_LEVEL
 
 # Columns of X that a metric needs are copied for so many values at a time.
-CHUNK = 2**26
+CHUNK = 2**24
 
 
 class BaseEraScorer:
@@ -224,7 +225,7 @@ class EraScorer(BaseEraScorer):
             scores = self._score_chunks(rows, y_true, params, given)
             if scores is not None:
                 return aggregate_scores(scores, self.aggregate)
-            given = _taken(given, slice(None), rows)
+            given = _taken(given, slice(None), rows, rows.index, {})
         return self.metric(
             y_true,
             rows.y_pred,
@@ -246,20 +247,20 @@ class EraScorer(BaseEraScorer):
         # churn compares eras with each other
         if whole or not own or "previous" in parameters_of(self.metric):
             return None
-        found = []
+        found, buffers = [], {}
         for part in _chunks(rows.eras, max(1, CHUNK // width)):
+            # one index for all, so that nobody compares or looks up
+            index = rows.index[part]
             try:
                 scores = self.metric(
-                    _iloc(y_true, part),
+                    with_index(_iloc(y_true, part), index),
                     rows.y_pred[part],
                     groups=rows.labels[part],
                     aggregate=None,
                     **params,
-                    **_taken(given, part, rows),
+                    **_taken(given, part, rows, index, buffers),
                 )
             except ValueError:
-                return None
-            if not isinstance(scores, pd.Series):
                 return None
             found.append(scores)
         return pd.concat(found)
@@ -349,15 +350,20 @@ def _joined(parts):
     return np.concatenate(parts)
 
 
-def _taken(given, part, rows):
-    """Inputs of some of the rows, where they are of these rows."""
+def _taken(given, part, rows, index, buffers):
+    """Inputs of some of the rows, where they are of these rows.
+
+    Frames that metrics have left to the collector of garbage share their memory with
+    those of the next chunk.
+    """
     taken = {}
     for name, values in given.items():
         if isinstance(values, ColumnsOfX):
-            values = values.take(part)
-            values.index = rows.index[part]
-        elif not is_pandas(values) or values.index.is_(rows.index):
+            values, buffers[name] = values.take_into(buffers.get(name), part, index)
+        elif not is_pandas(values):
             values = _iloc(values, part)
+        elif values.index.is_(rows.index):
+            values = with_index(_iloc(values, part), index)
         taken[name] = values
     return taken
 

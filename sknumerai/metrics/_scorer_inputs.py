@@ -16,7 +16,7 @@ from sknumerai.metrics._scored_predictions import (
     predict,
 )
 from sknumerai.metrics._side_inputs import is_pandas, with_index
-from sknumerai.metrics._sides import Side
+from sknumerai.metrics._sides import PLAIN, Side
 from sknumerai.utils import ERA_LEVEL, check_eras, warn_of_leakage
 
 # Side inputs of more columns are cut era by era, and never copied as a whole.
@@ -248,6 +248,9 @@ class ScoredRows:
         known = positions >= 0
         if known.all():
             return found
+        if name in PLAIN:
+            # whose gaps are of rows and not of values
+            return found.iloc[known]
         if found.ndim == 2:
             known = np.broadcast_to(known[:, None], found.shape)
         return found.astype(np.float64).where(known)

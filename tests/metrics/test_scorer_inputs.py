@@ -256,6 +256,37 @@ def test_rows_with_a_default_index(data, wide, n_columns):
                 assert_allclose(scores, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("n_columns", [1, 20])
+def test_numbers_of_a_first_fold_are_labels_too(data, model, wide, n_columns):
+    """As many rows as the fold, and others."""
+    X, y = (values.reset_index(drop=True) for values in data)
+    eras = np.asarray(data[0].index.get_level_values("era"))
+    side = wide.iloc[:, :n_columns].reset_index(drop=True)
+    fold = slice(0, 90)
+    args = model, X.iloc[fold], y.iloc[fold]
+    scorer = make_era_scorer(fnc_score, features=side.iloc[60:150])
+    with pytest.raises(ScoringError, match="features covers 1 of 3 eras"):
+        scorer(*args, groups=eras[fold])
+    with pytest.warns(UserWarning, match=r"features covers 0\.33 of"):
+        scores = numerai_scoring(features=side.iloc[60:150], metrics=["fnc"])(
+            *args, groups=eras[fold]
+        )
+    assert scores["features_coverage"] == pytest.approx(1 / 3)
+
+
+def test_labels_of_x_come_before_those_of_y(data):
+    """Ids that come again in each era tell rows only beside the era."""
+    X, y = data
+    ids = [f"n{i}" for i in range(N_ROWS)] * N_ERAS
+    index = pd.MultiIndex.from_arrays([X.index.get_level_values("era"), ids])
+    index.names = ["era", "id"]
+    X, y = X.set_axis(index), y.set_axis(index)
+    benchmark = X["c"].sample(frac=1, random_state=0)
+    scorer = make_era_scorer(bmc_score, benchmark=benchmark)
+    model = Ridge().fit(X, y)
+    assert scorer(model, X, y.droplevel("era")) == scorer(model, X, y)
+
+
 def test_wide_features_without_eras_do_not_tell_rows(data, wide):
     X, y = data
     ids = [f"n{i}" for i in range(N_ROWS)] * N_ERAS
@@ -343,12 +374,12 @@ def test_churn_is_not_cut_between_eras(data, monkeypatch):
     X, y = X.set_axis(index), y.set_axis(index)
     model = Ridge().fit(X, y)
     expected = neutral_churn_score(y, model.predict(X), X[["b", "a"]])
-    monkeypatch.setattr(scorer_module, "CHUNK", 2 * 70)
+    monkeypatch.setattr(scorer_module, "CHUNK", 2 * 3 * N_ROWS)
     scorer = make_era_scorer(neutral_churn_score, neutralizers=["b", "a"])
     assert scorer(model, X, y) == pytest.approx(expected, rel=1e-12)
 
 
-def test_memory_of_a_metric_of_one_era(data, model, wide, monkeypatch):
+def test_memory_of_a_metric_of_one_era(data, model, wide):
     """Rows of a frame in another order were copied for the whole fold."""
     X, y = data
     sizes = []
@@ -446,7 +477,13 @@ def test_own_metrics_of_each_kind(data, model):
     def any_keyword(y_true, y_pred, *, groups=None, aggregate="mean", **kwargs):
         return float(kwargs["benchmark"].to_numpy().mean())
 
+    def before(y_true, y_pred, groups=None, aggregate="mean", *, previous=None):
+        return len(previous)
+
     side = X["c"].sample(frac=1, random_state=0)
+    assert (
+        make_era_scorer(before, previous=side)(model, X.iloc[:90], y.iloc[:90]) == 270
+    )
     assert make_era_scorer(of_all)(model, X, y) == N_ERAS
     expected = pd.Series(pred - X["c"]).groupby(eras).mean()
     scorer = make_era_scorer(by_era, aggregate="worst", benchmark=side)
