@@ -15,6 +15,8 @@ from optuna_integration import OptunaSearchCV
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import sknumerai.metrics._scorer as scorer_module
 from sknumerai import metrics
@@ -31,6 +33,8 @@ from sknumerai.metrics import (
     numerai_corr_scorer,
     numerai_scoring,
 )
+from sknumerai.metrics._scorer_inputs import ScoredRows
+from sknumerai.metrics._side_inputs import SideInputs
 
 N_ERAS, N_ROWS = 9, 30
 
@@ -564,3 +568,54 @@ def test_scores_are_those_of_the_plain_loop(
     assert scorer(model, X_given, y_given) == pytest.approx(np.mean(by_hand), abs=1e-9)
     scores = numerai_scoring(features=given_side)(model, X_given, y_given)
     assert scores["fnc"] == pytest.approx(np.mean(by_hand), abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["ids of each era", "only eras"])
+def test_default_index_against_labels_that_come_again(data, kind):
+    """Numbers of rows are not compared with numbers that mean something else."""
+    X, y = data
+    eras = X.index.get_level_values("era").astype(int)
+    if kind == "only eras":
+        index = pd.Index(eras, name="era")
+    else:
+        ids = np.tile(np.arange(N_ROWS), N_ERAS)
+        index = pd.MultiIndex.from_arrays([eras, ids], names=["era", "id"])
+    labelled, bare = y.set_axis(index), X.reset_index(drop=True)
+    options = {"cv": KFold(3), "scoring": numerai_corr_scorer, "error_score": "raise"}
+    expected = cross_val_score(Ridge(), X, y, **options)
+    assert_allclose(cross_val_score(Ridge(), bare, labelled, **options), expected)
+
+
+def test_wide_inputs_are_not_copied_and_narrow_ones_are_matched_once(data, wide):
+    X, y = data
+    rows = ScoredRows(Gives(X["a"]), X, y, None, "test")
+    shuffled = wide.sample(frac=1, random_state=0)
+    for n_columns, whole in ((16, False), (17, True)):
+        values = shuffled.iloc[:, :n_columns]
+        side = rows.side("features", SideInputs(features=values))
+        assert np.shares_memory(side.to_numpy(), shuffled.to_numpy()) == whole
+        assert side.index.equals(X.index) != whole
+
+
+class AsksForEras(Gives):
+    """Remembers the eras that it is given."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X, groups=None):
+        self.seen_ = groups
+        return self.values
+
+
+def test_with_routing_a_pipeline_routes_the_eras_that_are_asked_for(data):
+    X, y = data
+    eras = X.index.get_level_values("era")
+    with sklearn.config_context(enable_metadata_routing=True):
+        for asked in (True, False):
+            last = AsksForEras(X["a"].to_numpy()).set_predict_request(groups=asked)
+            pipe = make_pipeline(StandardScaler(), last).fit(X.to_numpy(), y)
+            numerai_corr_scorer(pipe, X.to_numpy(), y)
+            assert (pipe[-1].seen_ is not None) == asked
+            assert not asked or pipe[-1].seen_.tolist() == eras.tolist()
