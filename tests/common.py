@@ -5,6 +5,10 @@ from tests.discovery import all_estimators
 
 # What an instance may set: DESIGN's promise is that nothing else is tuned for checks.
 SETTINGS = {
+    "ConvAutoencoderRegressor": {"lr": 5e-3, "batch_size": 1, "max_epochs": 60},
+    "ConvSELUClassifier": {"lr": 2e-3, "batch_size": 50, "max_epochs": 5},
+    "ConvSELURegressor": {"lr": 2e-3, "batch_size": 50, "max_epochs": 15},
+    "DenoisingAutoencoder": {"batch_size": 50, "max_epochs": 2},
     "NeuralNetRegressor": {"module": MLP},
     "SupervisedAutoencoderRegressor": {
         "lr": 5e-3,
@@ -22,6 +26,10 @@ WEIGHTS = {
     "check_sample_weight_equivalence_on_dense_data": MINIBATCH,
 }
 EXPECTED_FAILED_CHECKS = {
+    "ConvAutoencoderRegressor": WEIGHTS,
+    "ConvSELUClassifier": WEIGHTS,
+    "ConvSELURegressor": WEIGHTS,
+    "DenoisingAutoencoder": WEIGHTS,
     "MLPRegressor": WEIGHTS,
     "NeuralNetRegressor": WEIGHTS,
     "SupervisedAutoencoderRegressor": WEIGHTS,

@@ -39,6 +39,7 @@ from sknumerai.losses._neutral_correlation import NeutralCorrelationLoss
 from sknumerai.losses._neutralized_mlp import NeutralizedMLPLoss
 from sknumerai.losses._numerai_corr import NumeraiCorrLoss
 from sknumerai.losses._payout import PayoutLoss
+from sknumerai.losses._pooled_correlation import PooledCorrelationLoss
 from sknumerai.losses._ranknet import RankNetLoss
 from sknumerai.losses._sharpe import SharpeLoss
 from sknumerai.losses._soft_rank import soft_rank
@@ -60,6 +61,7 @@ __all__ = [
     "NeutralizedMLPLoss",
     "NumeraiCorrLoss",
     "PayoutLoss",
+    "PooledCorrelationLoss",
     "RankNetLoss",
     "SharpeLoss",
     "SoftRankCorrelationLoss",

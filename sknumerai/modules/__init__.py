@@ -8,6 +8,9 @@ evaluation mode. Random numbers come from torch's global generators.
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+from sknumerai.modules._conv_autoencoder import ConvAutoencoder
+from sknumerai.modules._conv_selu import ConvSELUNet
+from sknumerai.modules._dense_autoencoder import DenseAutoencoder
 from sknumerai.modules._mlp import MLP
 from sknumerai.modules._neutralized_mlp import NeutralizedMLP
 from sknumerai.modules._noise import (
@@ -20,7 +23,10 @@ from sknumerai.modules._tabm import TabM
 
 __all__ = [
     "MLP",
+    "ConvAutoencoder",
+    "ConvSELUNet",
     "CoupledGaussianDropout",
+    "DenseAutoencoder",
     "FeatureReversalNoise",
     "GaussianNoise",
     "NeutralizedMLP",

@@ -1,5 +1,9 @@
 """Networks as scikit-learn estimators."""
 
+from sknumerai.neural_network._conv_autoencoder import ConvAutoencoderRegressor
+from sknumerai.neural_network._conv_selu_classifier import ConvSELUClassifier
+from sknumerai.neural_network._conv_selu_regressor import ConvSELURegressor
+from sknumerai.neural_network._denoising_autoencoder import DenoisingAutoencoder
 from sknumerai.neural_network._mlp import MLPRegressor
 from sknumerai.neural_network._neural_net import NeuralNetRegressor
 from sknumerai.neural_network._supervised_autoencoder import (
@@ -8,6 +12,10 @@ from sknumerai.neural_network._supervised_autoencoder import (
 from sknumerai.neural_network._tabm import TabMRegressor
 
 __all__ = [
+    "ConvAutoencoderRegressor",
+    "ConvSELUClassifier",
+    "ConvSELURegressor",
+    "DenoisingAutoencoder",
     "MLPRegressor",
     "NeuralNetRegressor",
     "SupervisedAutoencoderRegressor",

@@ -78,6 +78,8 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     _shuffle = True
     _default_monitor = "corr"
     _max_batch_rows = 4096
+    # Whether the optimizer goes on from one stage to the next
+    _keep_optimizer = False
 
     @abstractmethod
     def __init__(
@@ -184,6 +186,30 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
 
     def _prepare_phase(self, module, phase):
         """Change the module before a stage, e.g. freeze a part of it."""
+
+    def _phase_data(self, dataset, phase):
+        """Return the rows, training or held-out, as a stage of training sees them."""
+        return dataset
+
+    def _inputs(self, X, batch, phase, training):
+        """Return the scaled features of a batch as the module gets them."""
+        return X
+
+    def _shuffled(self, phase):
+        """Whether a stage draws its batches at random."""
+        return self._shuffle
+
+    def _phase_callbacks(self, phase):
+        """Return skorch callbacks of a stage; they see the scores of the epoch."""
+        return []
+
+    def _optimizer_params(self, n_rows, n_eras, phase):
+        """Return arguments of the optimizer beside `lr`, by the size of the data."""
+        return {"weight_decay": self.weight_decay} if self.weight_decay else {}
+
+    def _optimizers_apart(self, module):
+        """Return optimizers of parts of the module that `optimizer` leaves out."""
+        return []
 
     def _make_loss(self):
         """Return the loss as a module."""

@@ -94,14 +94,15 @@ def _fit(est, X, y, groups, sample_weight, aux_targets):
     n_train, n_valid = count_eras(est, eras, found is not None, names, caller)
     train_rows = eras.codes < n_train
 
+    range_before = getattr(est, "feature_range_", None)
+    est.feature_range_ = feature_range
     spec = est._module_spec(matrix.shape[1], Y.shape[1])
     if warm:
-        _check_same_network(est, spec, feature_range, y_ndim, caller)
+        _check_same_network(est, spec, range_before, y_ndim, caller)
         module = copy.deepcopy(est.module_)
     else:
         est._y_ndim = y_ndim
         est.n_outputs_ = Y.shape[1]
-        est.feature_range_ = feature_range
         est._spec = spec
         # of training rows alone: held-out targets must not reach the weights
         maps = [
@@ -171,12 +172,13 @@ def _resolve_batches(est, found, n_samples, caller):
         eras = one_era(n_samples)
     est.batch_size_ = est.batch_size
     if est.batch_size == "auto":
-        rows = int(np.clip(n_samples // 64, 32, est._max_batch_rows))
+        most = est._max_batch_rows
+        rows = int(np.clip(n_samples // 64, min(32, most), most))
         est.batch_size_ = 1 if est.batch_by_ == "era" else rows
     return eras
 
 
-def _check_same_network(est, spec, feature_range, y_ndim, caller):
+def _check_same_network(est, spec, range_before, y_ndim, caller):
     """Raise if a warm start is asked for something that the network is not."""
     n_outputs = spec[1].get("out_features", est.n_outputs_)
     if (n_outputs, y_ndim) != (est.n_outputs_, est._y_ndim):
@@ -191,10 +193,10 @@ def _check_same_network(est, spec, feature_range, y_ndim, caller):
             f"{caller}: warm_start goes on with the network as it is, but {changed} "
             "changed since the last fit. Set them back, or set warm_start=False."
         )
-    if feature_range != est.feature_range_:
+    if est.feature_range_ != range_before:
         raise ValueError(
-            f"{caller}: warm_start goes on with feature_range={est.feature_range_}; the "
-            f"features now have {feature_range}. Pass features as before, or set "
+            f"{caller}: warm_start goes on with feature_range={range_before}; the "
+            f"features now have {est.feature_range_}. Pass features as before, or set "
             "warm_start=False."
         )
 

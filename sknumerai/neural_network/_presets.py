@@ -63,3 +63,83 @@ TABM = {
     "paper": {**_TABM, "variant": "tabm"},
     "mini": {**_TABM, "variant": "mini"},
 }
+
+# "Deep Learning Approach for Predicting Stock Market via Numerai", 2018: features in
+# [0, 1]; T in the weight decay is the epochs of one round.
+DENOISING_AUTOENCODER = {
+    "article": {
+        "hidden_units": (128, 64, 32),
+        "activation": "relu",
+        "noise_std": 1e-5,
+        "n_noise_rounds": 5,
+        "clean_round": True,
+        "noise_per": "round",
+        "shuffle_clean_round": False,
+        "recon_loss": "mse",
+        "lr": 1e-3,
+        "max_epochs": 100,
+        "batch_size": 16384,
+        "batch_by": "rows",
+        "optimizer": torch.optim.AdamW,
+        "weight_decay": 0.005,
+        "normalized_weight_decay": True,
+        "n_validation_eras": 0,
+        "feature_range": (0, 1),
+    },
+}
+CONV_SELU = {
+    "article": {
+        "conv_axis": "time",
+        "n_steps": 1,
+        "conv_channels": (128, 256),
+        "kernel_sizes": (3, 5),
+        "pool_size": 2,
+        "dense_features": (256, 128, 64),
+        "alpha_dropout": 0.1,
+        "lr": 1e-3,
+        "max_epochs": 100,
+        "batch_size": 1024,
+        "batch_by": "rows",
+        "optimizer": torch.optim.AdamW,
+        "weight_decay": 0.005,
+        "normalized_weight_decay": True,
+        "lr_patience": 5,
+        "lr_factor": 0.5,
+        "min_lr": 1e-5,
+        "monitor": "loss",
+        "patience": None,
+        "feature_range": None,
+        "prediction_limits": (0.3, 0.7),
+    },
+}
+# Gianluca Truda's notebooks. How the deployed network was trained is not published.
+CONV_AUTOENCODER = {
+    "stable": {
+        "n_channels": 4,
+        "head_features": (256, 64),
+        "loss": "pooled_corr",
+        "recon_loss": "bce",
+        "batch_by": "rows",
+    },
+    "development": {
+        "n_channels": 4,
+        "head_features": (32, 8),
+        "loss": "pooled_corr",
+        "recon_loss": "bce",
+        "lr": 1e-2,
+        "ae_lr": 3e-4,
+        "max_epochs": 200,
+        "batch_size": 2**15,
+        "batch_by": "rows",
+        "pretrain_epochs": 0,
+        "patience": None,
+        "monitor": "loss",
+    },
+}
+
+
+def from_preset(cls, presets, name, overrides):
+    """Return an estimator with a preset's parameters and others in their place."""
+    if name not in presets:
+        raise ValueError(f"name must be one of {sorted(presets)}. Got {name!r}.")
+    return cls(**{**presets[name], **overrides})

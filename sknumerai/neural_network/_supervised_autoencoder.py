@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sknumerai.modules import SupervisedAutoencoder
 from sknumerai.neural_network._aggregation import aggregate_targets
 from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
+from sknumerai.neural_network._bounded import unit_interval_map
 from sknumerai.neural_network._presets import SUPERVISED_AUTOENCODER
 
 
@@ -463,12 +464,7 @@ class SupervisedAutoencoderRegressor(
     def _target_map(self, y, weight):
         if self.output_activation == "identity":
             return super()._target_map(y, weight)
-        known = np.isfinite(y) if weight is None else np.isfinite(y) & (weight > 0)
-        low, high = np.min(y[known], initial=np.inf), np.max(y[known], initial=-np.inf)
-        if low >= high or (low >= 0 and high <= 1):
-            inside = low >= 0 and high <= 1
-            return (0.0, 1.0) if inside or low > high else (low, 1.0)
-        return low, high - low
+        return unit_interval_map(y, weight)
 
     def _limit_targets(self, scaled):
         # held-out targets, and rows of weight 0, may lie outside the bounds of the rest

@@ -34,8 +34,9 @@ class _Net(NeuralNet):
 
     interrupted = False
 
-    def __init__(self, *args, estimator, phase, noise, **kwargs):
+    def __init__(self, *args, estimator, phase, noise, states=None, **kwargs):
         self.estimator = estimator
+        self.states = states
         self.phase = phase
         self.noise = noise
         super().__init__(*args, **kwargs)
@@ -57,6 +58,29 @@ class _Net(NeuralNet):
             self.interrupted = not _from_callback(error)
             raise
 
+    def initialize_optimizer(self, *args, **kwargs):
+        apart = self.estimator._optimizers_apart(self.module_)
+        left_out = {id(p) for o in apart for g in o.param_groups for p in g["params"]}
+        named = [p for p in self.get_all_learnable_params() if id(p[1]) not in left_out]
+        args, kwargs = self.get_params_for_optimizer("optimizer", named)
+        self.optimizer_ = self.optimizer(*args, **kwargs)
+        self.optimizers_ = [self.optimizer_, *apart]
+        for optimizer, state in zip(self.optimizers_, self.states or []):
+            optimizer.load_state_dict(state)
+        return self
+
+    def _zero_grad_optimizer(self, set_to_none=None):
+        for optimizer in self.optimizers_:
+            optimizer.zero_grad()
+
+    def _step_optimizer(self, step_fn):
+        if len(self.optimizers_) == 1:
+            super()._step_optimizer(step_fn)
+            return
+        step_fn()  # one pass forward and back for all of them
+        for optimizer in self.optimizers_:
+            optimizer.step()
+
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
         terms, output = self.terms(batch)
@@ -73,10 +97,10 @@ class _Net(NeuralNet):
         """Return the terms of the loss of a batch, "loss" their total, and the output."""
         batch = type(batch)(*(None if t is None else t.to(self.device) for t in batch))
         X = self.estimator._scale(batch.X)
-        inputs = X
+        inputs = self.estimator._inputs(X, batch, self.phase, self.module_.training)
         if self.noise is not None and self.module_.training:
             centre = self.estimator._centre()
-            inputs = self.noise(X - centre) + centre
+            inputs = self.noise(inputs - centre) + centre
         output = self.estimator._forward(self.module_, inputs, self.phase)
         terms = self.estimator._loss_terms(
             self.criterion_, output, X, batch, self.phase
@@ -137,7 +161,7 @@ def train_module(estimator, module, train, valid, *, seed, score):
     """
     device = resolve_device(estimator.device)
     cuda = [device] if device.type == "cuda" else []
-    history, best_epoch = [], None
+    history, best_epoch, states = [], None, None
     with _RANDOM_STATE_LOCK, torch.random.fork_rng(devices=cuda):
         # torch.manual_seed would seed every CUDA device too
         torch.default_generator.manual_seed(seed)
@@ -149,12 +173,16 @@ def train_module(estimator, module, train, valid, *, seed, score):
         for phase in estimator._phases():
             estimator._prepare_phase(module, phase)
             net = _make_net(estimator, module, phase, train, device, generator)
+            net.states = states
             validation = None
             if valid is not None and score is not None:
                 validation = _add_validation(net, estimator, phase, valid, score)
+            net.callbacks += estimator._phase_callbacks(phase)
             # the user's callbacks come last: they see the scores of the epoch
             net.callbacks += list(estimator.callbacks or [])
-            interrupted = _run(net, train)
+            interrupted = _run(net, estimator._phase_data(train, phase))
+            if estimator._keep_optimizer:
+                states = [optimizer.state_dict() for optimizer in net.optimizers_]
             if validation is not None and validation.best_epoch_ is not None:
                 validation.restore(net.module_)
                 best_epoch = len(history) + validation.best_epoch_
@@ -196,9 +224,8 @@ def _plain(row):
 
 def _make_net(estimator, module, phase, train, device, generator):
     by_era = estimator.batch_by_ == "era"
-    optimizer_params = {}
-    if estimator.weight_decay:
-        optimizer_params["optimizer__weight_decay"] = estimator.weight_decay
+    params = estimator._optimizer_params(len(train), train.n_eras, phase)
+    optimizer_params = {f"optimizer__{name}": value for name, value in params.items()}
     callbacks = []
     if estimator.verbose:
         name = type(estimator).__name__
@@ -214,7 +241,7 @@ def _make_net(estimator, module, phase, train, device, generator):
         max_epochs=phase.max_epochs,
         batch_size=estimator.batch_size_,
         iterator_train=EraBatches if by_era else RowBatches,
-        iterator_train__shuffle=estimator._shuffle,
+        iterator_train__shuffle=estimator._shuffled(phase),
         iterator_train__min_rows=min_batch_rows(module),
         iterator_train__generator=generator,
         train_split=None,
@@ -236,8 +263,10 @@ def min_batch_rows(module):
 
 
 def _add_validation(net, estimator, phase, valid, score):
+    seen = estimator._phase_data(valid, phase)
+
     def score_net(net):
-        return score(lambda dataset: evaluate(net, dataset), phase)
+        return score(lambda _: evaluate(net, seen), phase)
 
     validation = Validation(
         score_net,

@@ -20,6 +20,7 @@ from sknumerai.losses import (
     MaskedBCELoss,
     MaskedMSELoss,
     NumeraiCorrLoss,
+    PooledCorrelationLoss,
     RankNetLoss,
     SharpeLoss,
     SoftRankCorrelationLoss,
@@ -78,7 +79,13 @@ ELSEWHERE = {
     "PayoutLoss",
     "SupervisedAutoencoderLoss",
 }
-ALL = {**ROW_WISE, **ERA_WISE}
+POOLED = {
+    "pooled_corr": (
+        PooledCorrelationLoss(),
+        lambda p, y, w=None, groups=None: reference.correlation(p, y, w, None),
+    )
+}
+ALL = {**ROW_WISE, **ERA_WISE, **POOLED}
 every_loss = pytest.mark.parametrize("name", ALL)
 
 

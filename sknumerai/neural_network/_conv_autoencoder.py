@@ -1,0 +1,442 @@
+"""Convolutional autoencoder with a head that predicts."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import copy
+import inspect
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sknumerai.modules import ConvAutoencoder
+from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
+from sknumerai.neural_network._bounded import unit_interval_map
+from sknumerai.neural_network._presets import CONV_AUTOENCODER, from_preset
+from sknumerai.neural_network._transformer import with_index_of
+
+
+class ConvAutoencoderRegressor(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNeuralNetRegressor
+):
+    """Convolutional autoencoder, with a perceptron on its code and the features.
+
+    Convolutions over the features learn to rebuild them; a perceptron predicts the targets
+    from their code beside the features, and does not train them. It is GTRUDA, a network of
+    Gianluca Truda for Numerai [1]_: high in Sharpe ratio and low in feature exposure, by his
+    account, but uneven from week to week. As a transformer it gives the code. Read more in
+    :doc:`its page </sources/gtruda>`.
+
+    Parameters
+    ----------
+    n_channels : int, default=4
+        Channels of the first convolution; each of the next four has twice as many.
+
+    head_features : tuple of int, default=(256, 64)
+        Widths of the perceptron's hidden layers.
+
+    head_dropout : float, default=0.0
+        Share of their outputs that is dropped in training.
+
+    detach_code : bool, default=True
+        Whether the code is handed to the perceptron without gradient, so that the encoder
+        learns from the reconstruction alone.
+
+    output_activation : {'sigmoid', 'identity'}, default='sigmoid'
+        What follows the perceptron. With 'sigmoid', targets that leave [0, 1] are mapped
+        to it inside; with 'identity' they are standardized.
+
+    loss : {'corr', 'pooled_corr', 'mse', 'spearman'} or callable, default='corr'
+        Loss of the predictions, or the class or an instance of a loss with the protocol of
+        :mod:`sknumerai.losses`. 'corr' is minus the Pearson correlation of each era;
+        'pooled_corr' that of all rows of a batch, whatever their era (the source).
+
+    recon_loss : {'auto', 'bce', 'mse', 'js'}, default='auto'
+        Loss of the reconstruction: cross-entropy (the source), squared error or
+        Jensen-Shannon divergence. 'bce' and 'js' need features in [0, 1]. 'auto' is 'bce'
+        where `feature_range` maps the features to it, else 'mse'.
+
+    pretrain_epochs : int, default=0
+        Epochs in which the autoencoder alone learns, before both do.
+
+    lr : float, default=1e-3
+        Learning rate of the perceptron.
+
+    ae_lr : float, default=1e-3
+        Learning rate of the autoencoder.
+
+    max_epochs : int, default=100
+        Passes over the training rows, if early stopping does not end them.
+
+    batch_size : int or 'auto', default='auto'
+        Rows or eras of a batch, as `batch_by` says. 'auto' is one era, or 1/64 of the
+        rows between 32 and 4,096.
+
+    batch_by : {'auto', 'rows', 'era'}, default='auto'
+        Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
+        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+
+    optimizer : callable, default=torch.optim.Adam
+        Class of the perceptron's optimizer, called with parameters and `lr`. For further settings
+        use :func:`functools.partial`.
+
+    ae_optimizer : callable or None, default=None
+        Class of the autoencoder's optimizer; None takes that of the perceptron.
+
+    weight_decay : float, default=0.0
+        Weight decay, handed to `optimizer`, not to the autoencoder's.
+
+    n_validation_eras : int or 'auto', default='auto'
+        How many of the last eras are held out for early stopping; 0 for none. 'auto'
+        is the last tenth where 20 or more eras are found and at least half of the eras
+        remain for training, else none.
+
+    embargo : int or 'auto', default='auto'
+        Eras, by number, that are left out between training and held-out eras. 'auto'
+        reads the longest horizon from the names of the targets (8 for 20 days, 16 for
+        60 days) and is 8 where they say nothing.
+
+    monitor : {'auto', 'targets_loss', 'loss', 'corr', 'sharpe'} or callable, default='auto'
+        What early stopping watches on the held-out eras. 'targets_loss' is the loss of the
+        predictions, 'loss' that and the reconstruction's; 'corr' is the mean and 'sharpe'
+        the mean over standard deviation of the Numerai correlation of each era; a callable
+        `(y_true, y_pred, groups=)` gives a score that is better when larger. 'auto' is
+        'corr'.
+
+    patience : int or None, default=10
+        Epochs without a new best before training stops. None never stops. The best
+        weights are kept in any case.
+
+    min_delta : float, default=0.0
+        What a new best must be better by, in units of what `monitor` watches.
+
+    feature_range : (low, high), 'auto' or None, default='auto'
+        Values that are mapped to [-1, 1], or None to leave features as they are. 'auto' is
+        (0, 4), Numerai's codes, for integers and None for floats.
+
+    input_noise : float, module or None, default=None
+        Disturbs the scaled features in training: the standard deviation of Gaussian
+        noise, or a module such as :class:`sknumerai.modules.FeatureReversalNoise`,
+        which gets them centred at 0.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last call. The optimizer starts
+        anew.
+
+    callbacks : list or None, default=None
+        Further skorch callbacks. They are not kept in pickles of a fitted network.
+
+    device : str, default='cpu'
+        Where to train and predict, e.g. 'cuda'. A fitted network predicts on the CPU
+        where CUDA is absent.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, the order of batches, dropout and noise. torch's own
+        generators are left as they were.
+
+    verbose : int, default=0
+        Whether to show a progress bar over epochs.
+
+    Attributes
+    ----------
+    module_ : sknumerai.modules.ConvAutoencoder
+        The trained module, decoder included, on the CPU.
+
+    history_ : list of dict
+        Losses, scores and seconds of each epoch.
+
+    n_iter_ : int
+        Number of epochs run.
+
+    best_epoch_ : int or None
+        Epoch whose weights were kept, counted from 1. None where no eras were held out
+        and the last weights are kept.
+
+    eras_seen_ : ndarray or None
+        Era numbers of the rows given to `fit`, held-out ones included.
+
+    n_outputs_ : int
+        Number of targets learned.
+
+    feature_range_ : tuple of float or None
+        Values that are mapped to [-1, 1].
+
+    batch_by_ : {'rows', 'era'}
+        What a batch is.
+
+    batch_size_ : int
+        Rows or eras of a batch.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    sknumerai.modules.ConvAutoencoder : The module.
+    SupervisedAutoencoderRegressor : The encoder learns from the targets too.
+    DenoisingAutoencoder : A dense autoencoder, without targets.
+
+    Notes
+    -----
+    The perceptron and the autoencoder have an optimizer each. Both take a step for each
+    batch, from one pass: the perceptron sees the code from before the autoencoder's step.
+
+    `from_preset` gives the settings of the deployed model ('stable') and of the later
+    notebook ('development'), as far as they are known.
+
+    The order of the columns counts: a convolution sees neighbours.
+
+    References
+    ----------
+    .. [1] Truda, G. (2023). numerai: GTRUDA, in the notebooks of his models for the
+       Numerai tournament, 2021-2023. Public repository gianlucatruda/numerai.
+
+    Examples
+    --------
+    >>> from sknumerai.datasets import make_numerai
+    >>> from sknumerai.neural_network import ConvAutoencoderRegressor
+    >>> bunch = make_numerai(n_eras=8, n_samples_per_era=50, random_state=0)
+    >>> model = ConvAutoencoderRegressor(max_epochs=2, random_state=0)
+    >>> model.fit(bunch.data, bunch.target).predict(bunch.data).shape
+    (400,)
+    >>> model.transform(bunch.data).shape
+    (400, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNeuralNetRegressor._parameter_constraints,
+        "n_channels": [Interval(Integral, 1, None, closed="left")],
+        "head_features": [tuple, list],
+        "head_dropout": [Interval(Real, 0, 1, closed="left")],
+        "detach_code": ["boolean"],
+        "output_activation": [StrOptions({"sigmoid", "identity"})],
+        "loss": [StrOptions({"corr", "pooled_corr", "mse", "spearman"}), callable],
+        "recon_loss": [StrOptions({"auto", "bce", "mse", "js"})],
+        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
+        "ae_lr": [Interval(Real, 0, None, closed="neither")],
+        "ae_optimizer": [callable, None],
+        "monitor": [
+            StrOptions({"auto", "targets_loss", "loss", "corr", "sharpe"}),
+            callable,
+        ],
+    }
+
+    _scaled_to = (0.0, 1.0)
+    _keep_optimizer = True
+
+    def __init__(
+        self,
+        n_channels=4,
+        *,
+        head_features=(256, 64),
+        head_dropout=0.0,
+        detach_code=True,
+        output_activation="sigmoid",
+        loss="corr",
+        recon_loss="auto",
+        pretrain_epochs=0,
+        lr=1e-3,
+        ae_lr=1e-3,
+        max_epochs=100,
+        batch_size="auto",
+        batch_by="auto",
+        optimizer=torch.optim.Adam,
+        ae_optimizer=None,
+        weight_decay=0.0,
+        n_validation_eras="auto",
+        embargo="auto",
+        monitor="auto",
+        patience=10,
+        min_delta=0.0,
+        feature_range="auto",
+        input_noise=None,
+        warm_start=False,
+        callbacks=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            loss=loss,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            batch_by=batch_by,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            n_validation_eras=n_validation_eras,
+            embargo=embargo,
+            monitor=monitor,
+            patience=patience,
+            min_delta=min_delta,
+            feature_range=feature_range,
+            input_noise=input_noise,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.n_channels = n_channels
+        self.head_features = head_features
+        self.head_dropout = head_dropout
+        self.detach_code = detach_code
+        self.output_activation = output_activation
+        self.recon_loss = recon_loss
+        self.pretrain_epochs = pretrain_epochs
+        self.ae_lr = ae_lr
+        self.ae_optimizer = ae_optimizer
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """Make an estimator with the settings of the source.
+
+        Parameters
+        ----------
+        name : {'stable', 'development'}
+            The network that was deployed, or that of the later notebook: a smaller
+            head, other learning rates, 200 epochs. Both take the correlation over all
+            rows of a batch. How the deployed one was trained is not published.
+
+        **overrides : dict
+            Parameters that differ from the preset.
+
+        Returns
+        -------
+        estimator : ConvAutoencoderRegressor
+            Not fitted.
+        """
+        return from_preset(cls, CONV_AUTOENCODER, name, overrides)
+
+    def transform(self, X, groups=None):
+        """Compute the code.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        groups : array-like of shape (n_samples,), default=None
+            Ignored: the code of a row depends on that row only.
+
+        Returns
+        -------
+        code : ndarray or DataFrame of shape (n_samples, n_code_features)
+            The encoder's output, float32; a frame with the index of `X`, eras included,
+            if `X` is one.
+        """
+
+        def encode(module):
+            # float32 convolutions round by the rows beside, which shows near 0
+            exact = copy.deepcopy(module).double()
+            return lambda X: exact.encode(X.double()).float()
+
+        code = self._apply(X, encode)
+        return with_index_of(X, code, self.get_feature_names_out())
+
+    @property
+    def _n_features_out(self):
+        return self.module_.code_features
+
+    def _recon_loss(self):
+        if self.recon_loss != "auto":
+            return self.recon_loss
+        return "mse" if self.feature_range_ is None else "bce"
+
+    def _module_spec(self, n_features, n_outputs):
+        bounded = self.feature_range_ is not None or self._recon_loss() != "mse"
+        return ConvAutoencoder, {
+            "in_features": n_features,
+            "out_features": n_outputs,
+            "n_channels": self.n_channels,
+            "head_features": tuple(self.head_features),
+            "head_dropout": self.head_dropout,
+            "detach_code": self.detach_code,
+            "recon_activation": "sigmoid" if bounded else "identity",
+            "output_activation": self.output_activation,
+        }
+
+    def _phases(self):
+        phases = super()._phases()
+        if self.pretrain_epochs:
+            first = Phase("pretrain", self.pretrain_epochs, "reconstruction_loss")
+            phases.insert(0, first)
+        return phases
+
+    def _optimizers_apart(self, module):
+        optimizer = self.ae_optimizer or self.optimizer
+        parts = (*module.encoder.parameters(), *module.decoder.parameters())
+        return [optimizer(parts, lr=self.ae_lr)]
+
+    def _make_loss(self):
+        from sknumerai.losses import PooledCorrelationLoss, SupervisedAutoencoderLoss
+
+        loss = self.loss() if isinstance(self.loss, type) else self.loss
+        if loss == "pooled_corr":
+            loss = PooledCorrelationLoss()
+        if not isinstance(loss, str):
+            accepted = inspect.signature(getattr(loss, "forward", loss)).parameters
+            if not {"sample_weight", "groups"} <= set(accepted):
+                raise TypeError(
+                    f"loss must be one of the names, or a loss module whose forward "
+                    "takes (y_pred, y_true, sample_weight=None, groups=None), see "
+                    f"sknumerai.losses. Got {self.loss!r}."
+                )
+        # the terms of the predictions and of the reconstruction
+        recon_loss = self._recon_loss() if hasattr(self, "feature_range_") else "mse"
+        return SupervisedAutoencoderLoss(loss, recon_loss)
+
+    def _forward(self, module, X, phase):
+        logits = self._recon_loss() != "mse"
+        if phase.name == "pretrain":
+            return module.reconstruction(X, logits)
+        return module(X, logits)
+
+    def _loss_terms(self, criterion, output, X, batch, phase):
+        extra = batch.sample_weight, batch.groups
+        if phase.name == "pretrain":
+            loss = criterion.recon_loss(output, X, *extra)
+            return {"loss": loss, "reconstruction_loss": loss}
+        recon = criterion.recon_loss(output[0], X, *extra)
+        targets = criterion.target_loss(output[1], batch.y, *extra)
+        return {
+            "loss": recon + targets,
+            "reconstruction_loss": recon,
+            "targets_loss": targets,
+        }
+
+    def _targets_of(self, output, phase):
+        return None if phase.name == "pretrain" else output[1]
+
+    def _inference_forward(self, module):
+        return module.forward_targets
+
+    def _check_scaled(self, low, high, caller):
+        if self.recon_loss in ("bce", "js") and (low < 0 or high > 1):
+            raise ValueError(
+                f"{caller}: recon_loss={self.recon_loss!r} needs features in [0, 1]; "
+                f"they run from {low:.3g} to {high:.3g}. Pass feature_range=(low, high) "
+                "to have them mapped, or recon_loss='mse'."
+            )
+
+    def _target_map(self, y, weight):
+        if self.output_activation == "identity":
+            return super()._target_map(y, weight)
+        return unit_interval_map(y, weight)
+
+    def _limit_targets(self, scaled):
+        # held-out targets, and rows of weight 0, may lie outside the bounds of the rest
+        if self.output_activation == "sigmoid":
+            np.clip(scaled, 0, 1, out=scaled)
+        return scaled
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
