@@ -166,8 +166,8 @@ class TabMRegressor(BaseNeuralNetRegressor):
     since Numerai's have five values. The authors clip gradients to norm 1, which is not
     done here.
 
-    In training a batch keeps 10 to 20 bytes for each row, submodel and hidden unit:
-    0.5 to 1 GB for 1,024 rows and the default widths. A batch of whole eras
+    A training step takes 16 to 20 bytes for each row, submodel and hidden unit: 0.8 to
+    1 GB for 1,024 rows and the default widths. A batch of whole eras
     (``batch_by='era'``) has several times the rows: with it use smaller widths or `k`.
     Prediction runs one submodel after the other in little memory.
 
