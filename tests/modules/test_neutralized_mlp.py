@@ -36,9 +36,13 @@ def features_of(case):
         X = codes(10, 25)
     elif case == "square":
         X = codes(12, 12)
-    elif case == "nearly dependent":
+    elif case in ("nearly dependent", "hardly independent"):
         X = torch.cat([X.double(), X[:, :1].double()], dim=1)
-        X[:, -1] += 1e-6 * torch.linspace(-1, 1, 60).double().square()
+        size = 1e-6 if case == "nearly dependent" else 1e-5
+        X[:, -1] += size * torch.linspace(-1, 1, 60).double().square()
+    elif case == "wide, hardly independent":
+        X = codes(10, 25).double()
+        X[-1] = X[0] + 2e-5 * codes(1, 25, seed=1)[0]
     elif case == "floats":
         X = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
     elif case == "scales":
@@ -59,6 +63,8 @@ CASES = [
     "wide",
     "square",
     "nearly dependent",
+    "hardly independent",
+    "wide, hardly independent",
     "floats",
     "scales",
     "nothing",
