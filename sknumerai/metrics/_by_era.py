@@ -235,6 +235,7 @@ def score_tables(
         cuts.enter(label, rows)
         for name, formula in formulas.items():
             found[name].add(label, cuts.score(formula))
+    cuts.leave()
     is_one = np.ndim(y_pred) == 1
     return {
         name: _as_scores(

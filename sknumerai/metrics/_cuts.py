@@ -50,6 +50,10 @@ class EraCuts:
         self._cuts = {}
         self.tables.recycle()
 
+    def leave(self):
+        """Let go of the last era; it and this object refer to each other."""
+        self._cuts = {}
+
     def _sorted(self, rows):
         if self.labels is None or self.labels[rows].is_monotonic_increasing:
             return rows
