@@ -15,6 +15,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sknumerai.cli._ridge import BlockRidge
 from sknumerai.neural_network import (
+    ConvAutoencoderRegressor,
+    ConvSELURegressor,
+    DenoisingAutoencoder,
     MLPRegressor,
     NeuralNetRegressor,
     SupervisedAutoencoderRegressor,
@@ -44,6 +47,11 @@ def networks():
         "autoencoder": sae,
         "own module": NeuralNetRegressor(Mine, **few),
         "pipeline": pipeline.set_output(transform="pandas"),
+        "code and convolutions": make_pipeline(
+            DenoisingAutoencoder((4, 3), **few),
+            ConvSELURegressor(conv_channels=(2, 2), dense_features=(4,), **few),
+        ),
+        "convolutional autoencoder": ConvAutoencoderRegressor(n_channels=1, **few),
         "voting": VotingRegressor([("sae", sae), ("mlp", mlp), ("ridge", Ridge())]),
         "block ridge": BlockRidge(),
     }
