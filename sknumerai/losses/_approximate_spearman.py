@@ -28,10 +28,17 @@ class ApproximateSpearmanLoss(nn.Module):
         batch, as in the author's earlier program for another competition. The latter is
         larger by the root of rows over eras: times 45 for 4,000 rows and 2 eras.
 
+    padding_mode : {'mask', 'zero'}, default='mask'
+        'zero' is for replication only: shorter eras of a batch are filled up to the
+        longest with rows whose prediction and target are 0, which count, as the paper
+        describes its masking. That inflates the correlation: of unrelated predictions
+        in (0, 1), a fifth of the rows filled up, to 0.6.
+
     Raises
     ------
     ValueError
-        If `penalty_weight` is negative or `penalty_norm` is not among those named.
+        If `penalty_weight` is negative, or `penalty_norm` or `padding_mode` is not
+        among those named.
 
     See Also
     --------
@@ -58,7 +65,7 @@ class ApproximateSpearmanLoss(nn.Module):
     tensor(0.0196)
     """
 
-    def __init__(self, penalty_weight=0.01, *, penalty_norm="n"):
+    def __init__(self, penalty_weight=0.01, *, penalty_norm="n", padding_mode="mask"):
         super().__init__()
         if not penalty_weight >= 0:
             raise ValueError(
@@ -68,8 +75,13 @@ class ApproximateSpearmanLoss(nn.Module):
             raise ValueError(
                 f"penalty_norm must be 'n' or 'batch'. Got {penalty_norm!r} instead."
             )
+        if padding_mode not in ("mask", "zero"):
+            raise ValueError(
+                f"padding_mode must be 'mask' or 'zero'. Got {padding_mode!r} instead."
+            )
         self.penalty_weight = float(penalty_weight)
         self.penalty_norm = penalty_norm
+        self.padding_mode = padding_mode
 
     def forward(self, y_pred, y_true, sample_weight=None, groups=None):
         """Compute the loss.
@@ -93,6 +105,13 @@ class ApproximateSpearmanLoss(nn.Module):
         torch.Tensor of shape ()
             The loss, 0 if no era counts.
         """
+        if self.padding_mode == "zero" and groups is not None and len(groups):
+            filled = _padding(groups)
+            groups = torch.cat([groups, filled])
+            y_pred, y_true, sample_weight = (
+                None if t is None else _append(t, len(filled), value)
+                for t, value in ((y_pred, 0.0), (y_true, 0.0), (sample_weight, 1.0))
+            )
         y_pred, y_true, observed = fill_missing(y_pred, y_true)
         moments = EraMoments(y_pred, y_true, observed, sample_weight, groups)
         loss = 1 - moments.correlation()
@@ -113,4 +132,18 @@ class ApproximateSpearmanLoss(nn.Module):
         str
             For ``repr``.
         """
-        return f"{self.penalty_weight:g}, penalty_norm={self.penalty_norm!r}"
+        return (
+            f"{self.penalty_weight:g}, penalty_norm={self.penalty_norm!r}, "
+            f"padding_mode={self.padding_mode!r}"
+        )
+
+
+def _padding(groups):
+    """Return the era codes of the rows that fill all eras up to the longest."""
+    counts = torch.bincount(groups)
+    codes = torch.arange(len(counts), device=groups.device)
+    return codes.repeat_interleave(counts.max() - counts)
+
+
+def _append(values, n, value):
+    return torch.cat([values, values.new_full((n, *values.shape[1:]), value)])

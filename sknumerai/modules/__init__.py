@@ -8,6 +8,7 @@ evaluation mode. Random numbers come from torch's global generators.
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+from sknumerai.modules._context_aware import ContextAwareEncoder
 from sknumerai.modules._conv_autoencoder import ConvAutoencoder
 from sknumerai.modules._conv_selu import ConvSELUNet
 from sknumerai.modules._dense_autoencoder import DenseAutoencoder
@@ -23,6 +24,7 @@ from sknumerai.modules._tabm import TabM
 
 __all__ = [
     "MLP",
+    "ContextAwareEncoder",
     "ConvAutoencoder",
     "ConvSELUNet",
     "CoupledGaussianDropout",

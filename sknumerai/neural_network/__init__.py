@@ -1,5 +1,6 @@
 """Networks as scikit-learn estimators."""
 
+from sknumerai.neural_network._context_aware import ContextAwareRanker
 from sknumerai.neural_network._conv_autoencoder import ConvAutoencoderRegressor
 from sknumerai.neural_network._conv_selu_classifier import ConvSELUClassifier
 from sknumerai.neural_network._conv_selu_regressor import ConvSELURegressor
@@ -12,6 +13,7 @@ from sknumerai.neural_network._supervised_autoencoder import (
 from sknumerai.neural_network._tabm import TabMRegressor
 
 __all__ = [
+    "ContextAwareRanker",
     "ConvAutoencoderRegressor",
     "ConvSELUClassifier",
     "ConvSELURegressor",

@@ -13,6 +13,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknumerai.neural_network._inference import (
+    check_attention,
+    forward_eras,
     forward_rows,
     resolve_device,
     restore_module,
@@ -41,7 +43,7 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     in the pickle.
     """
 
-    __metadata_request__fit = {"groups": True}
+    __metadata_request__fit = {"groups": True, "benchmark": True, "meta_model": True}
     __metadata_request__predict = {"groups": True}
 
     _parameter_constraints: dict = {
@@ -60,7 +62,10 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
             Interval(Integral, 0, None, closed="left"),
         ],
         "embargo": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
-        "monitor": [StrOptions({"auto", "loss", "corr", "sharpe"}), callable],
+        "monitor": [
+            StrOptions({"auto", "loss", "corr", "sharpe", "payout", "lpayout"}),
+            callable,
+        ],
         "patience": [Interval(Integral, 1, None, closed="left"), None],
         "min_delta": [Interval(Real, 0, None, closed="left")],
         "feature_range": [StrOptions({"auto"}), tuple, list, None],
@@ -73,11 +78,15 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     }
 
     # What integer features are mapped to, whether batches are drawn at random, what
-    # `monitor="auto"` stands for, and the most rows of `batch_size="auto"`
+    # `monitor="auto"` stands for, the most rows of `batch_size="auto"`, whether the
+    # module sees all rows of an era at once, and whether its outputs are scores of
+    # another scale than the targets
     _scaled_to = (-1.0, 1.0)
     _shuffle = True
     _default_monitor = "corr"
     _max_batch_rows = 4096
+    _attends = False
+    _scale_free = False
     # Whether the optimizer goes on from one stage to the next
     _keep_optimizer = False
 
@@ -126,7 +135,16 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, groups=None, sample_weight=None, aux_targets=None):
+    def fit(
+        self,
+        X,
+        y,
+        groups=None,
+        sample_weight=None,
+        aux_targets=None,
+        benchmark=None,
+        meta_model=None,
+    ):
         """Fit the network.
 
         Parameters
@@ -149,6 +167,15 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
             Further targets to learn beside a one-dimensional `y`. A frame or series is
             aligned with `X` by index and may hold more rows. NaN is left out.
 
+        benchmark : array-like of shape (n_samples,) or (n_samples, n_models), \
+default=None
+            Predictions of benchmark models, for `monitor="lpayout"`. A frame or series
+            is aligned with `X` by index. Needed for held-out eras alone: other rows may
+            be NaN or absent.
+
+        meta_model : array-like of shape (n_samples,), default=None
+            Predictions of Numerai's meta model, for `monitor="payout"`, as `benchmark`.
+
         Returns
         -------
         self : object
@@ -156,23 +183,29 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         """
         from sknumerai.neural_network._fitting import fit_network
 
-        return fit_network(self, X, y, groups, sample_weight, aux_targets)
+        sides = {"benchmark": benchmark, "meta_model": meta_model}
+        return fit_network(self, X, y, groups, sample_weight, aux_targets, sides)
 
-    def _apply(self, X, choose):
+    def _apply(self, X, choose, groups=None):
         """Run the function of a batch that `choose` picks from the module on all rows."""
         check_is_fitted(self, "module_")
         refuse_era_column(X, type(self).__name__)
-        X = validate_data(self, X, dtype="numeric", reset=False)
-        device = resolve_device(self.device)
-        module = self.module_.to(device)
+        matrix = validate_data(self, X, dtype="numeric", reset=False)
+        where = {"scale": self._scale, "device": resolve_device(self.device)}
+        rows = None
+        if self._attends:
+            rows = check_attention(groups, X, len(matrix), type(self).__name__).rows()
+        module = self.module_.to(where["device"])
         try:
-            return forward_rows(choose(module), X, scale=self._scale, device=device)
+            if rows is not None:
+                return forward_eras(choose(module), matrix, rows, **where)
+            return forward_rows(choose(module), matrix, **where)
         finally:
             module.cpu()
 
-    def _predict_outputs(self, X):
+    def _predict_outputs(self, X, groups=None):
         """Return what the network says of each target, in the units of `y`."""
-        outputs = self._apply(X, self._inference_forward)
+        outputs = self._apply(X, self._inference_forward, groups)
         return outputs * np.float32(self._y_scale) + np.float32(self._y_offset)
 
     # ------------------------------------------------------------------ hooks
@@ -217,9 +250,17 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
 
         return make_loss(self.loss)
 
+    def _forward_batch(self, module, X, batch, phase):
+        """Return the output of the module in training, in view of the whole batch."""
+        return self._forward(module, X, phase)
+
     def _forward(self, module, X, phase):
         """Return the output of the module in training."""
         return module(X)
+
+    def _training_callbacks(self):
+        """Return further skorch callbacks of the training, as (name, callback)."""
+        return []
 
     def _loss_terms(self, criterion, output, X, batch, phase):
         """Return the terms of the loss of a batch; "loss" is what is minimized."""
@@ -320,7 +361,7 @@ class BaseNeuralNetRegressor(RegressorMixin, BaseNeuralNet):
             Predictions in the units of `y`: float32 after a one-dimensional `y`,
             otherwise float64.
         """
-        outputs = self._predict_outputs(X)
+        outputs = self._predict_outputs(X, groups)
         caller = f"{type(self).__name__}.predict"
         eras = check_eras(
             groups, X, n_samples=len(outputs), allow_live=True, caller=caller
@@ -329,7 +370,7 @@ class BaseNeuralNetRegressor(RegressorMixin, BaseNeuralNet):
             return self._aggregate(outputs, eras or one_era(len(outputs)))
         return outputs.astype(np.float64)
 
-    def predict_targets(self, X):
+    def predict_targets(self, X, groups=None):
         """Predict every target that the network learned, auxiliary ones included.
 
         Parameters
@@ -337,12 +378,15 @@ class BaseNeuralNetRegressor(RegressorMixin, BaseNeuralNet):
         X : array-like of shape (n_samples, n_features)
             Features.
 
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row, as in `predict`. Of use where stocks of an era are compared.
+
         Returns
         -------
         y : ndarray of shape (n_samples, n_targets)
             Predictions in the units of the targets, the main one first, float64.
         """
-        return self._predict_outputs(X).astype(np.float64)
+        return self._predict_outputs(X, groups).astype(np.float64)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

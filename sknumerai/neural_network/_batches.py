@@ -119,14 +119,26 @@ class _Batches:
 
     generator : torch.Generator or None, default=None
         Source of the order.
+
+    max_era_rows : int or None, default=None
+        Of longer eras as many rows are drawn, anew each time; for batches of eras.
     """
 
-    def __init__(self, dataset, batch_size, shuffle=True, min_rows=1, generator=None):
+    def __init__(
+        self,
+        dataset,
+        batch_size,
+        shuffle=True,
+        min_rows=1,
+        generator=None,
+        max_era_rows=None,
+    ):
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.min_rows = min_rows
         self.generator = generator
+        self.max_era_rows = max_era_rows
 
 
 class RowBatches(_Batches):
@@ -168,7 +180,13 @@ class EraBatches(_Batches):
             counts = np.diff(starts)[eras]
             if counts.sum() < self.min_rows:
                 continue
-            if len(eras) == eras[-1] - eras[0] + 1:
+            most = self.max_era_rows
+            if most is not None and counts.max() > most:
+                rows = torch.cat(
+                    [self._draw(int(starts[e]), int(starts[e + 1])) for e in eras]
+                )
+                counts = np.minimum(counts, most)
+            elif len(eras) == eras[-1] - eras[0] + 1:
                 rows = slice(int(starts[eras[0]]), int(starts[eras[-1] + 1]))
             else:
                 spans = [np.arange(starts[e], starts[e + 1]) for e in eras]
@@ -177,3 +195,11 @@ class EraBatches(_Batches):
             if len(eras) > 1:
                 groups = torch.from_numpy(np.repeat(np.arange(len(eras)), counts))
             yield self.dataset.gather(rows, groups)
+
+    def _draw(self, start, stop):
+        """Return the positions of an era, or as many of them as there may be."""
+        n_rows = stop - start
+        if n_rows <= self.max_era_rows:
+            return torch.arange(start, stop)
+        drawn = torch.randperm(n_rows, generator=self.generator)[: self.max_era_rows]
+        return start + drawn.sort().values

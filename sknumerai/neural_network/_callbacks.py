@@ -80,6 +80,33 @@ class Validation(Callback):
             )
 
 
+class SoftThreshold(Callback):
+    """Shrink weights towards 0 after each step, to exactly 0 where they are small.
+
+    Parameters
+    ----------
+    strength : float
+        Weight of the sum of absolute weights; a step shrinks by `strength` times the
+        learning rate.
+
+    weights : callable
+        From a module to the parameters to shrink.
+    """
+
+    def __init__(self, strength, weights):
+        self.strength = strength
+        self.weights = weights
+
+    def on_batch_end(self, net, batch=None, training=False, **kwargs):
+        """Shrink."""
+        if not training:
+            return
+        by = self.strength * net.optimizer_.param_groups[0]["lr"]
+        with torch.no_grad():
+            for weight in self.weights(net.module_):
+                weight.copy_(torch.nn.functional.softshrink(weight, by))
+
+
 class ProgressBar(Callback):
     """A bar over epochs that shows the last losses and scores.
 

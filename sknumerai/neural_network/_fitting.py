@@ -7,21 +7,24 @@ Imported inside ``fit`` alone, as ``_training`` is: not part of inference.
 
 import copy
 import inspect
-import warnings
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from sknumerai.exceptions import OneEraWarning
 from sknumerai.losses import ApproximateSpearmanLoss, CorrelationLoss, MaskedMSELoss
 from sknumerai.neural_network._held_out import ValidationScore, count_eras
-from sknumerai.neural_network._inference import forward_rows
+from sknumerai.neural_network._inference import (
+    forward_eras,
+    forward_rows,
+    warn_of_one_era,
+)
 from sknumerai.neural_network._inputs import (
     check_aux_targets,
     check_device,
     check_feature_range,
+    check_side_inputs,
     check_targets,
     check_weight,
     target_names,
@@ -62,17 +65,17 @@ def loss_of_targets(est):
     return getattr(criterion, "target_loss", criterion)
 
 
-def fit_network(estimator, X, y, groups, sample_weight, aux_targets):
+def fit_network(estimator, X, y, groups, sample_weight, aux_targets, sides=None):
     """Validate, train, set the fitted attributes; return the estimator."""
     # all that is set goes into a stand-in first: a fit that fails changes nothing
     est = object.__new__(type(estimator))
     est.__dict__.update(estimator.__dict__)
-    _fit(est, X, y, groups, sample_weight, aux_targets)
+    _fit(est, X, y, groups, sample_weight, aux_targets, sides)
     estimator.__dict__.update(est.__dict__)
     return estimator
 
 
-def _fit(est, X, y, groups, sample_weight, aux_targets):
+def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
     caller = f"{type(est).__name__}.fit"
     if y is None:
         raise ValueError(
@@ -93,6 +96,7 @@ def _fit(est, X, y, groups, sample_weight, aux_targets):
     names = target_names(y) + target_names(aux_targets)
     n_train, n_valid = count_eras(est, eras, found is not None, names, caller)
     train_rows = eras.codes < n_train
+    sides = check_side_inputs(est, sides, X, y, caller) if n_valid else {}
 
     range_before = getattr(est, "feature_range_", None)
     est.feature_range_ = feature_range
@@ -127,7 +131,10 @@ def _fit(est, X, y, groups, sample_weight, aux_targets):
         order = eras.order()
         main = Y[:, 0] if order is None else Y[order, 0]
         main = main[len(main) - len(valid) :]
-        score = ValidationScore(est, main, held_out, valid, caller)
+        if order is not None:
+            sides = {name: side[order] for name, side in sides.items()}
+        sides = {name: side[len(side) - len(valid) :] for name, side in sides.items()}
+        score = ValidationScore(est, main, held_out, valid, caller, sides)
 
     def make_module():
         made = est._spec[0](**est._spec[1]) if module is None else module.train()
@@ -144,31 +151,27 @@ def _fit(est, X, y, groups, sample_weight, aux_targets):
     )
     est.n_iter_ = len(est.history_)
     est.eras_seen_ = None if found is None else eras.numbers
-    if isinstance(loss_of_targets(est), SCALE_FREE):
+    if isinstance(loss_of_targets(est), SCALE_FREE) or est._scale_free:
         _calibrate(est, matrix, Y, weight, eras, len(train))
 
 
 def _resolve_batches(est, found, n_samples, caller):
     """Set batch_by_ and batch_size_; return the eras, or all rows as one."""
     loss = loss_of_targets(est)
-    era_wise = getattr(loss, "era_wise", isinstance(loss, SCALE_FREE))
+    era_wise = est._attends or getattr(loss, "era_wise", isinstance(loss, SCALE_FREE))
     est.batch_by_ = est.batch_by
     if est.batch_by == "auto":
         est.batch_by_ = "era" if era_wise else "rows"
     if era_wise and est.batch_by_ == "rows":
+        what = "attention" if est._attends else f"loss={est.loss!r}"
         raise ValueError(
-            f"{caller}: loss={est.loss!r} is taken over whole eras, so batches of rows "
+            f"{caller}: {what} is taken over whole eras, so batches of rows "
             "do not go with it. Use batch_by='era'."
         )
     eras = found
     if found is None:
         if est.batch_by_ == "era":
-            warnings.warn(
-                f"{caller} found no eras, so all {n_samples} rows are taken as one "
-                "era. Pass groups=eras or keep the eras in the index level 'era'.",
-                OneEraWarning,
-                stacklevel=6,
-            )
+            warn_of_one_era(n_samples, caller, attends=est._attends, stacklevel=7)
         eras = one_era(n_samples)
     est.batch_size_ = est.batch_size
     if est.batch_size == "auto":
@@ -205,14 +208,16 @@ def _calibrate(est, matrix, Y, weight, eras, n_train):
     """Map outputs of a scale-free loss to y by least squares on training rows."""
     order = eras.order()
     step = -(-n_train // MAX_CALIBRATION_ROWS)
-    rows = np.arange(0, n_train, step) if order is None else order[:n_train:step]
-    outputs = forward_rows(
-        est._inference_forward(est.module_),
-        matrix,
-        scale=est._scale,
-        device=torch.device("cpu"),
-        rows=rows,
-    ).astype(np.float64)
+    forward = est._inference_forward(est.module_)
+    how = {"scale": est._scale, "device": torch.device("cpu")}
+    if est._attends:
+        spans = eras.rows()[: int((eras.starts <= n_train).sum()) - 1 : step]
+        outputs = forward_eras(forward, matrix, spans, **how)
+        rows = np.concatenate([np.arange(len(matrix))[span] for span in spans])
+        outputs = outputs[rows].astype(np.float64)
+    else:
+        rows = np.arange(0, n_train, step) if order is None else order[:n_train:step]
+        outputs = forward_rows(forward, matrix, rows=rows, **how).astype(np.float64)
     for j in range(outputs.shape[1]):
         known = np.isfinite(Y[rows, j])
         w = np.ones(len(rows)) if weight is None else weight[rows].astype(np.float64)

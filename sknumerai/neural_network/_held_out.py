@@ -10,7 +10,7 @@ import re
 import numpy as np
 
 from sknumerai.exceptions import MissingErasError, UnknownHorizonError
-from sknumerai.metrics import numerai_corr_score
+from sknumerai.metrics import learn_payout_score, numerai_corr_score, payout_score
 from sknumerai.model_selection import embargo_for
 from sknumerai.utils import check_eras
 
@@ -84,9 +84,12 @@ class ValidationScore:
 
     caller : str
         Name to begin error messages with.
+
+    sides : dict of str to ndarray of shape (n_rows, n_models), default=None
+        Benchmark or meta model, whichever the monitor needs; NaN where unknown.
     """
 
-    def __init__(self, est, y_true, era_numbers, dataset, caller):
+    def __init__(self, est, y_true, era_numbers, dataset, caller, sides=None):
         self.est = est
         self.y_true = y_true
         self.era_numbers = era_numbers
@@ -95,6 +98,20 @@ class ValidationScore:
         # an era of one row or one value has no correlation, whatever is predicted
         varies = [np.ptp(y_true[rows]) > 0 for rows in self.eras.rows()]
         self.scored = np.asarray(varies)[self.eras.codes]
+        self.sides = sides or {}
+        for name, side in self.sides.items():
+            # an era that is known in part is not scored: its ranks would be others
+            known = np.isfinite(side).all(axis=1)
+            whole = np.array([known[rows].all() for rows in self.eras.rows()])
+            self.covered = self.scored & whole[self.eras.codes]
+            if not self.covered.any():
+                raise ValueError(
+                    f"{caller}: monitor={est._monitor_name()!r} needs held-out eras "
+                    f"with {name} in every row, and of {len(whole)} there is none "
+                    f"whose targets differ ({int(known.sum())} of {len(known)} rows "
+                    f"are known). Pass {name} for the last eras, or use "
+                    "monitor='corr'."
+                )
         least = 2 if est._monitor_name() == "sharpe" else 1
         if est._monitor_name() in ("corr", "sharpe") and sum(varies) < least:
             raise ValueError(
@@ -122,7 +139,8 @@ class ValidationScore:
                 spread = np.std(by_era)
                 sharpe = np.mean(by_era) / spread if spread > 0 else np.nan
                 scores["valid_sharpe"] = float(sharpe)
-        for name in ("corr", "sharpe"):
+        scores.update(self._payouts(y_pred))
+        for name in ("corr", "sharpe", "payout", "lpayout"):
             if phase.monitor == name:
                 scores.setdefault(f"valid_{name}", float("nan"))
         if phase.monitor == "score":
@@ -130,3 +148,15 @@ class ValidationScore:
                 self.est.monitor(self.y_true, y_pred, groups=self.era_numbers)
             )
         return scores
+
+    def _payouts(self, y_pred):
+        """Return what is scored against a benchmark or the meta model."""
+        if not self.sides or not np.isfinite(y_pred).all():
+            return {}
+        rows = self.covered
+        (name,) = self.sides
+        args = self.y_true[rows], y_pred[rows], self.sides[name][rows]
+        how = {"groups": self.era_numbers[rows], "aggregate": "mean"}
+        if name == "benchmark":
+            return {"valid_lpayout": float(learn_payout_score(*args, **how))}
+        return {"valid_payout": float(payout_score(*args, clip=False, **how))}

@@ -6,9 +6,16 @@ functions travel by value in the files that are uploaded.
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
+
 import numpy as np
 import torch
 
+from sknumerai.exceptions import OneEraWarning
+from sknumerai.utils import check_eras, one_era
+
+# More rows than this are no single era: attention over them says that eras are missing.
+MAX_ROWS_OF_ONE_ERA = 15_000
 # Elements of a float32 slice of rows: about 32 MB, whatever the number of features.
 _CHUNK = 2**23
 
@@ -97,6 +104,71 @@ def forward_rows(forward, X, *, scale, device, rows=None):
                 # that the memory of large slices is not used again.
                 output = np.empty((n_rows, result.shape[1]), dtype=np.float32)
             output[span] = result.cpu().numpy()
+    return output
+
+
+def check_attention(groups, X, n_samples, caller):
+    """Return the eras that attention is taken over, live rows included.
+
+    Without eras the rows are one era, which is warned about and, of more than 15,000
+    rows, an error.
+    """
+    eras = check_eras(groups, X, n_samples=n_samples, allow_live=True, caller=caller)
+    if eras is None:
+        warn_of_one_era(n_samples, caller, attends=True)
+        return one_era(n_samples)
+    return eras
+
+
+def warn_of_one_era(n_samples, caller, *, attends, stacklevel=6):
+    """Warn that all rows are taken as one era; raise if attention could not be."""
+    how = "Pass groups=eras or keep the eras in the index level 'era'."
+    if attends and n_samples > MAX_ROWS_OF_ONE_ERA:
+        raise ValueError(
+            f"{caller} compares the stocks of an era with each other and found no eras "
+            f"for {n_samples} rows, which are too many for one era (no era has more "
+            f"than {MAX_ROWS_OF_ONE_ERA}). {how}"
+        )
+    warnings.warn(
+        f"{caller} found no eras, so all {n_samples} rows are taken as one era. {how}",
+        OneEraWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def forward_eras(forward, X, eras, *, scale, device):
+    """Apply a function of tensors to one era after the other.
+
+    Parameters
+    ----------
+    forward : callable
+        From a tensor of shape (n_rows, n_features) to one of (n_rows, n_outputs).
+
+    X : ndarray of shape (n_samples, n_features)
+        Any numeric dtype and memory order; only eras are copied.
+
+    eras : list of slice or ndarray of int
+        Rows of each era.
+
+    scale : callable
+        Casts and scales a batch.
+
+    device : torch.device
+        Where `forward` runs.
+
+    Returns
+    -------
+    output : ndarray of shape (n_samples, n_outputs)
+        float32; rows of no era are 0.
+    """
+    output = None
+    with torch.inference_mode():
+        for rows in eras:
+            part = np.ascontiguousarray(X[rows])
+            result = forward(scale(tensor_view(part).to(device)))
+            if output is None:
+                output = np.zeros((len(X), result.shape[1]), dtype=np.float32)
+            output[rows] = result.cpu().numpy()
     return output
 
 

@@ -53,11 +53,16 @@ def check_aux_targets(aux, X, y, y_ndim, caller):
             f"{caller}: aux_targets goes with a one-dimensional y. Put all targets into "
             "the columns of y, the main one first, or pass y[:, 0] and the others."
         )
-    index = getattr(X, "index", None)
-    if not isinstance(index, pd.Index):
-        index = getattr(y, "index", None)
-    if isinstance(aux, pd.Series | pd.DataFrame) and isinstance(index, pd.Index):
-        aux = _align(aux, index, caller)
+    index = _index_of(X, y)
+    if isinstance(aux, pd.Series | pd.DataFrame) and index is not None:
+        where = _look_up(aux, index, "aux_targets", caller)
+        if (where < 0).any():
+            raise ValueError(
+                f"{caller}: {int((where < 0).sum())} of {len(index)} rows of X are not "
+                "in the index of aux_targets. Pass the auxiliary targets of all rows "
+                "(NaN where unknown), or an array to match by position."
+            )
+        aux = aux.iloc[where]
     aux = check_array(
         aux,
         dtype=[np.float32, np.float64],
@@ -73,24 +78,69 @@ def check_aux_targets(aux, X, y, y_ndim, caller):
     return aux.reshape(n_samples, -1)
 
 
-def _align(aux, index, caller):
-    if index.nlevels == 2 and aux.index.nlevels == 1 and ERA_LEVEL in index.names:
-        index = index.droplevel(ERA_LEVEL)
-    if aux.index.equals(index):
-        return aux
-    if not aux.index.is_unique:
+def check_side_inputs(est, sides, X, y, caller):
+    """Return those of benchmark and meta model that are watched, a row for each of X.
+
+    Rows that a frame or series does not have are NaN.
+    """
+    needed = {"lpayout": "benchmark", "payout": "meta_model"}
+    sides = sides or {"benchmark": None, "meta_model": None}
+    est._has_benchmark = sides["benchmark"] is not None
+    name = needed.get(est._monitor_name())
+    if name is None:
+        return {}
+    side = sides[name]
+    if side is None:
         raise ValueError(
-            f"{caller}: the index of aux_targets has duplicates, so its rows cannot be "
+            f"{caller}: monitor={est.monitor!r} needs the predictions of the "
+            f"{name.replace('_', ' ')} in the held-out eras. Pass fit(..., "
+            f"{name}=...), or use monitor='corr'."
+        )
+    index = _index_of(X, y)
+    if isinstance(side, pd.Series | pd.DataFrame) and index is not None:
+        where = _look_up(side, index, name, caller)
+        known = where >= 0
+        values = side.to_numpy(dtype=np.float64, na_value=np.nan)
+        side = np.full((len(index), *values.shape[1:]), np.nan)
+        side[known] = values[where[known]]
+    side = check_array(
+        side,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite="allow-nan",
+        input_name=name,
+    )
+    if len(side) != len(X):
+        raise ValueError(f"{caller}: {name} has {len(side)} rows, X has {len(X)}.")
+    side = side.reshape(len(side), -1)
+    if name == "meta_model" and side.shape[1] != 1:
+        raise ValueError(
+            f"{caller}: meta_model must be one column of predictions. Got "
+            f"{side.shape[1]}."
+        )
+    return {name: side}
+
+
+def _index_of(X, y):
+    for obj in (X, y):
+        index = getattr(obj, "index", None)
+        if isinstance(index, pd.Index):
+            return index
+    return None
+
+
+def _look_up(side, index, name, caller):
+    """Return where the rows of X are in a frame or series, -1 where they are not."""
+    if index.nlevels == 2 and side.index.nlevels == 1 and ERA_LEVEL in index.names:
+        index = index.droplevel(ERA_LEVEL)
+    if side.index.equals(index):
+        return np.arange(len(index))
+    if not side.index.is_unique:
+        raise ValueError(
+            f"{caller}: the index of {name} has duplicates, so its rows cannot be "
             "looked up. Drop them, or pass an array to match by position."
         )
-    where = aux.index.get_indexer(index)
-    if (where < 0).any():
-        raise ValueError(
-            f"{caller}: {int((where < 0).sum())} of {len(index)} rows of X are not in "
-            "the index of aux_targets. Pass the auxiliary targets of all rows (NaN "
-            "where unknown), or an array to match by position."
-        )
-    return aux.iloc[where]
+    return side.index.get_indexer(index)
 
 
 def check_weight(sample_weight, X, matrix, caller):

@@ -6,6 +6,8 @@ from functools import partial
 
 import torch
 
+from sknumerai.losses import ApproximateSpearmanLoss
+
 # The settings of the sources. Keras' Adam has eps=1e-7.
 _KERAS_ADAM = partial(torch.optim.Adam, eps=1e-7)
 SUPERVISED_AUTOENCODER = {
@@ -134,6 +136,58 @@ CONV_AUTOENCODER = {
         "pretrain_epochs": 0,
         "patience": None,
         "monitor": "loss",
+    },
+}
+
+# What the search over hyper-parameters found is not published: the middle of the ranges,
+# on a logarithmic scale for rates and penalties.
+_SARFATI = {
+    "d_hidden": 16,
+    "d_ff": 16,
+    "n_heads": 4,
+    "n_blocks": 1,
+    "dropout": 0.2,
+    "l1": 3e-3,
+    "loss": "spearman",
+    "lr": 1e-3,
+    "max_epochs": 20,
+    "patience": 5,
+    "batch_size": 2,
+    "shuffle": False,
+    "n_validation_eras": 13,
+    "embargo": 4,
+    "random_state": 42,
+}
+CONTEXT_AWARE_RANKER = {
+    "sarfati": _SARFATI,
+    "sarfati_group": {**_SARFATI, "d_hidden": 8, "d_ff": 8, "l1": 3e-4},
+    "sarfati_equations": {
+        **_SARFATI,
+        "norm_first": False,
+        "final_norm": False,
+        "attention_scale": "model",
+        "output_range": (-1.0, 1.0),
+        "loss": ApproximateSpearmanLoss(padding_mode="zero"),
+    },
+    "sarfati_program": {
+        **_SARFATI,
+        "d_hidden": 128,
+        "d_ff": 128,
+        "n_blocks": 4,
+        "dropout": 0.2478,
+        "encoder_dropout": 0.1,
+        "attention_dropout": 0.1,
+        "output_range": (-1.0, 1.0),
+        "l1": 1.345e-3,
+        "loss": ApproximateSpearmanLoss(penalty_norm="batch"),
+        "lr": 1.63e-3,
+        "max_epochs": 10,
+        "patience": 3,
+        "min_delta": 2e-3,
+        "grad_clip": 1.0,
+        "max_list_length": 3951,
+        "embargo": 1,
+        "monitor": "corr",
     },
 }
 

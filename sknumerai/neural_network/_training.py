@@ -101,7 +101,7 @@ class _Net(NeuralNet):
         if self.noise is not None and self.module_.training:
             centre = self.estimator._centre()
             inputs = self.noise(inputs - centre) + centre
-        output = self.estimator._forward(self.module_, inputs, self.phase)
+        output = self.estimator._forward_batch(self.module_, inputs, batch, self.phase)
         terms = self.estimator._loss_terms(
             self.criterion_, output, X, batch, self.phase
         )
@@ -227,6 +227,7 @@ def _make_net(estimator, module, phase, train, device, generator):
     params = estimator._optimizer_params(len(train), train.n_eras, phase)
     optimizer_params = {f"optimizer__{name}": value for name, value in params.items()}
     callbacks = []
+    callbacks += estimator._training_callbacks()
     if estimator.verbose:
         name = type(estimator).__name__
         if phase.name != "fit":
@@ -244,6 +245,7 @@ def _make_net(estimator, module, phase, train, device, generator):
         iterator_train__shuffle=estimator._shuffled(phase),
         iterator_train__min_rows=min_batch_rows(module),
         iterator_train__generator=generator,
+        iterator_train__max_era_rows=getattr(estimator, "max_list_length", None),
         train_split=None,
         callbacks=callbacks,
         device=str(device),

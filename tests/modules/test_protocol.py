@@ -21,6 +21,7 @@ ARGUMENTS = {
         "hidden_units": (5, 4, 8, 6),
         "dropouts": 0.2,
     },
+    "ContextAwareEncoder": {"in_features": N, "out_features": K, "d_hidden": 8},
     "TabM": {"in_features": N, "out_features": K, "hidden_features": (8, 6), "k": 4},
     "NeutralizedMLP": {"in_features": N, "out_features": K, "neutralizers": (0, 3)},
     "ConvAutoencoder": {
@@ -41,7 +42,7 @@ ARGUMENTS = {
     "CoupledGaussianDropout": {},
 }
 # modules that see all rows of an era at once
-ACROSS_ROWS = {"NeutralizedMLP"}
+ACROSS_ROWS = {"ContextAwareEncoder", "NeutralizedMLP"}
 # outputs that are not random in training
 NOT_RANDOM = {"ConvAutoencoder": 1, "DenseAutoencoder": 1}
 every_module = pytest.mark.parametrize("name", modules.__all__)
