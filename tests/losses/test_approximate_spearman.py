@@ -52,3 +52,26 @@ def test_errors():
         ApproximateSpearmanLoss(-1)
     with pytest.raises(ValueError, match="'n' or 'batch'"):
         ApproximateSpearmanLoss(penalty_norm="rows")
+
+
+def test_zero_padding_inflates_the_correlation():
+    """What the paper's masking does if taken by the letter; 'mask' leaves it be."""
+    generator = torch.Generator().manual_seed(0)
+    groups = torch.repeat_interleave(torch.tensor([4000, 5000]))
+    p = torch.rand(9000, generator=generator, dtype=torch.float64)
+    shares = torch.tensor([0.05, 0.2, 0.5, 0.2, 0.05])
+    y = torch.multinomial(shares, 9000, replacement=True, generator=generator) / 4
+    masked = ApproximateSpearmanLoss(0)(p, y, None, groups)
+    zero = ApproximateSpearmanLoss(0, padding_mode="zero")
+    assert masked > 0.95
+    filled_p = torch.cat([p, torch.zeros(1000, dtype=p.dtype)])
+    filled_y = torch.cat([y, torch.zeros(1000)])
+    filled = torch.cat([groups, torch.zeros(1000, dtype=torch.long)])
+    expected = ApproximateSpearmanLoss(0)(filled_p, filled_y, None, filled)
+    torch.testing.assert_close(zero(p, y, None, groups), expected)
+    short = filled == 0
+    assert ApproximateSpearmanLoss(0)(filled_p[short], filled_y[short]) < 0.5
+    # one era, or eras of one length, have no padding
+    assert zero(p, y) == ApproximateSpearmanLoss(0)(p, y)
+    with pytest.raises(ValueError, match="padding_mode must be"):
+        ApproximateSpearmanLoss(padding_mode="zeros")

@@ -1,0 +1,210 @@
+"""The encoder of the context-aware ranker."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.nn import functional
+
+from sknumerai.modules import ContextAwareEncoder, _attention
+from sknumerai.modules._attention import _DroppedAttention, attend
+
+
+def encoder(**params):
+    torch.manual_seed(0)
+    return ContextAwareEncoder(7, d_hidden=8, **params).eval()
+
+
+@pytest.mark.parametrize(
+    "features, width, blocks, count",
+    [
+        (705, 16, 1, 13_041),
+        (705, 16, 2, 14_737),
+        (35, 8, 1, 777),
+        (335, 8, 2, 3_641),
+    ],
+)
+def test_parameters_are_those_of_the_paper(features, width, blocks, count):
+    module = ContextAwareEncoder(features, d_hidden=width, n_blocks=blocks)
+    assert sum(p.numel() for p in module.parameters()) == count
+    equations = ContextAwareEncoder(
+        features, d_hidden=width, n_blocks=blocks, norm_first=False, final_norm=False
+    )
+    assert sum(p.numel() for p in equations.parameters()) == count - 2 * width
+
+
+def by_hand(module, X, *, first, scale):
+    """The layers as the equations write them, a head at a time."""
+
+    def attention(block, x):
+        q, k, v = block.qkv(x).chunk(3, dim=1)
+        width = q.shape[1] // block.n_heads
+        heads = [
+            torch.softmax(a @ b.T / scale**0.5, dim=1) @ c
+            for a, b, c in zip(q.split(width, 1), k.split(width, 1), v.split(width, 1))
+        ]
+        return block.mix(torch.cat(heads, dim=1))
+
+    x = module.input(X)
+    for block in module.blocks:
+        norm_1, norm_2 = block.attention_norm, block.feed_forward_norm
+        if first:
+            z = x + attention(block, norm_1(x))
+            x = z + block.feed_forward(norm_2(z))
+        else:
+            z = norm_1(x + attention(block, x))
+            x = norm_2(z + block.feed_forward(z))
+    return module.output(module.norm(x))
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("scale", ["head", "model"])
+def test_layers_written_out_by_hand(first, scale):
+    module = encoder(
+        n_blocks=2, norm_first=first, final_norm=first, attention_scale=scale
+    ).double()
+    X = torch.rand(11, 7, dtype=torch.float64)
+    raw = by_hand(module, X, first=first, scale=2 if scale == "head" else 8)
+    expected = (raw - raw.min()) / (raw.max() - raw.min())
+    torch.testing.assert_close(module(X), expected)
+    module.output_range = (-1.0, 1.0)
+    torch.testing.assert_close(module(X), 2 * expected - 1)
+    module.output_range = None
+    torch.testing.assert_close(module(X), raw)
+
+
+def test_order_of_stocks_does_not_matter():
+    module = encoder(n_blocks=2, out_features=3).double()
+    X, order = torch.rand(50, 7, dtype=torch.float64), torch.randperm(50)
+    torch.testing.assert_close(module(X[order]), module(X)[order])
+
+
+def test_an_era_scores_the_same_alone_and_beside_others():
+    module = encoder(n_blocks=2).double()
+    X = torch.rand(60, 7, dtype=torch.float64)
+    groups = torch.randint(4, (60,))
+    together = module(X, groups)
+    for era in range(4):
+        torch.testing.assert_close(together[groups == era], module(X[groups == era]))
+    other = torch.where((groups == 0)[:, None], X, 9 * X)
+    same = module(other, groups)[groups == 0]
+    torch.testing.assert_close(same, together[groups == 0])
+
+
+def test_padding_is_not_attended_to():
+    module = encoder().double()
+    X = torch.rand(9, 7, dtype=torch.float64)
+    mask = torch.zeros(3, 6, dtype=torch.bool)
+    mask[0, :4], mask[1, 1:6] = True, True
+    for filler in (0.0, 5.0, float("nan")):
+        padded = torch.full((3, 6, 7), filler, dtype=torch.float64)
+        padded[mask] = X
+        out = module(padded, mask=mask)
+        torch.testing.assert_close(out[0, :4], module(X[:4]))
+        torch.testing.assert_close(out[1, 1:6], module(X[4:]))
+        assert (out[~mask] == 0).all()
+    assert module(torch.rand(2, 3, 7).double()).shape == (2, 3, 1)
+    with pytest.raises(ValueError, match=r"mask must be bool and of shape \(3, 6\)"):
+        module(padded, mask=mask[:2])
+
+
+def test_eras_of_one_row_and_equal_stocks_score_the_middle():
+    module = encoder(output_range=(-1.0, 3.0))
+    X = torch.rand(1, 7)
+    assert module(X).tolist() == [[1.0]]
+    X = X.repeat(5, 1).requires_grad_()
+    scores = module(X)
+    assert scores.flatten().tolist() == [1.0] * 5
+    scores.sum().backward()
+    assert torch.isfinite(X.grad).all()
+
+
+def test_dropout_of_attention_is_that_of_a_mask(monkeypatch):
+    """Blocks of any size, forward and backward, against plain autograd."""
+    torch.manual_seed(0)
+    n, d, share, seed = 9, 3, 0.3, 5
+    shape = 2, 2, n, d
+    q, k, v = (torch.randn(shape, dtype=torch.float64) for _ in range(3))
+    # as values the unit vectors, and the result is the weights
+    monkeypatch.setattr(_attention, "_BLOCK", 50)
+    eye = torch.eye(n, dtype=torch.float64).expand(2, 2, n, n)
+    pad = torch.zeros(2, 2, n, n - d, dtype=torch.float64)
+    wide = torch.cat([q, pad], -1), torch.cat([k, pad], -1)
+    dropped = _DroppedAttention.apply(*wide, eye, 0.6, share, seed)
+    weights = torch.softmax(0.6 * q @ k.mT, -1)
+    keep = (dropped / weights).round(decimals=6)
+    factor = 2**16 / (2**16 - round(share * 2**16))
+    assert set(keep.unique().tolist()) == {0.0, round(factor, 6)}
+    inputs = [t.clone().requires_grad_() for t in (q, k, v)]
+    plain = (torch.softmax(0.6 * inputs[0] @ inputs[1].mT, -1) * keep) @ inputs[2]
+    torch.testing.assert_close(
+        _DroppedAttention.apply(q, k, v, 0.6, share, seed), plain, rtol=1e-5, atol=1e-6
+    )
+    assert torch.autograd.gradcheck(
+        lambda *qkv: _DroppedAttention.apply(*qkv, 0.6, share, seed), inputs
+    )
+
+
+def test_dropout_of_attention_keeps_the_mean():
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(1, 2, 40, 3) for _ in range(3))
+    drawn = torch.stack(
+        [attend(q, k, v, scale=0.5, dropout=0.2) for _ in range(100)]
+    ).mean(0)
+    exact = functional.scaled_dot_product_attention(q, k, v, scale=0.5)
+    assert (drawn - exact).abs().max() < 0.1
+    torch.manual_seed(1)
+    first = attend(q, k, v, scale=0.5, dropout=0.2)
+    torch.manual_seed(1)
+    assert torch.equal(first, attend(q, k, v, scale=0.5, dropout=0.2))
+
+
+def test_a_step_does_not_hold_the_matrix_of_all_pairs():
+    """2 eras of unlike length, 4 heads: all pairs are 763 MB in each of many copies."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("ru_maxrss is in kB on Linux")
+    code = (
+        "import resource, sys, torch\n"
+        "from sknumerai.modules import ContextAwareEncoder\n"
+        "torch.set_num_threads(1)\n"
+        "def step(n, m, share):\n"
+        "    module = ContextAwareEncoder(42, attention_dropout=share)\n"
+        "    groups = torch.repeat_interleave(torch.tensor([n, m]))\n"
+        "    module(torch.rand(n + m, 42), groups).square().sum().backward()\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3\n"
+        "step(50, 40, 0.0), step(50, 40, 0.1)\n"
+        "before = step(50, 40, 0.0)\n"
+        "print(step(5000, 4000, 0.0) - before, step(5000, 4000, 0.1) - before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    plain, dropped = map(float, done.stdout.split())
+    assert plain < 60 and dropped < 100, (plain, dropped)
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"n_heads": 3}, "d_hidden must be a multiple of n_heads"),
+        ({"attention_scale": "root"}, "attention_scale must be"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
+        ({"attention_dropout": -1}, r"attention_dropout must be in \[0, 1\)"),
+        ({"output_range": (1, 0)}, "output_range must be"),
+        ({"n_blocks": 0}, "n_blocks must be a positive integer"),
+    ],
+)
+def test_errors_say_what_is_allowed(params, message):
+    with pytest.raises(ValueError, match=message):
+        encoder(**params)
+
+
+def test_groups_of_other_rows():
+    with pytest.raises(ValueError, match="one era code for each of the 3 rows"):
+        encoder()(torch.rand(3, 7), torch.zeros(2, dtype=torch.long))
