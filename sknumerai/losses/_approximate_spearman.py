@@ -31,8 +31,8 @@ class ApproximateSpearmanLoss(nn.Module):
     padding_mode : {'mask', 'zero'}, default='mask'
         'zero' is for replication only: shorter eras of a batch are filled up to the
         longest with rows whose prediction and target are 0, which count, as the paper
-        describes its masking. That inflates the correlation: of unrelated predictions
-        in (0, 1), a fifth of the rows filled up, to 0.6.
+        describes its masking. That inflates the correlation: with a fifth of the rows
+        filled up, uniform predictions that know nothing get one of 0.4.
 
     Raises
     ------

@@ -70,7 +70,7 @@ def test_zero_padding_inflates_the_correlation():
     expected = ApproximateSpearmanLoss(0)(filled_p, filled_y, None, filled)
     torch.testing.assert_close(zero(p, y, None, groups), expected)
     short = filled == 0
-    assert ApproximateSpearmanLoss(0)(filled_p[short], filled_y[short]) < 0.5
+    assert ApproximateSpearmanLoss(0)(filled_p[short], filled_y[short]) < 0.6
     # one era, or eras of one length, have no padding
     assert zero(p, y) == ApproximateSpearmanLoss(0)(p, y)
     with pytest.raises(ValueError, match="padding_mode must be"):
