@@ -65,11 +65,14 @@ class NeuralNetRegressor(BaseNeuralNetRegressor):
         reads the longest horizon from the names of the targets (8 for 20 days, 16 for
         60 days) and is 8 where they say nothing.
 
-    monitor : {'auto', 'loss', 'corr', 'sharpe'} or callable, default='auto'
+    monitor : {'auto', 'loss', 'corr', 'sharpe', 'payout', 'lpayout'} or callable, \
+default='auto'
         What early stopping watches on the held-out eras. 'loss' is the
         training loss; 'corr' is the mean and 'sharpe' the mean over standard deviation
-        of the Numerai correlation of each era; a callable `(y_true, y_pred, groups=)`
-        gives a score that is better when larger. 'auto' is 'corr'.
+        of the Numerai correlation of each era;
+        'lpayout' is CORR + 2 BMC and needs `benchmark` at `fit`; 'payout' is what the
+        latest rule pays, without its clip, and needs `meta_model` at `fit`; a callable
+        `(y_true, y_pred, groups=)` gives a score that is better when larger. 'auto' is 'corr'.
 
     patience : int or None, default=10
         Epochs without a new best before training stops. None never stops. The best
