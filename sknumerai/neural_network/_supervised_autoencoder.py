@@ -116,12 +116,15 @@ class SupervisedAutoencoderRegressor(
         reads the longest horizon from the names of the targets (8 for 20 days, 16 for
         60 days) and is 8 where they say nothing.
 
-    monitor : {'auto', 'targets_loss', 'loss', 'corr', 'sharpe'} or callable, default='auto'
+    monitor : {'auto', 'targets_loss', 'loss', 'corr', 'sharpe', 'payout', 'lpayout'} \
+or callable, default='auto'
         What early stopping watches on the held-out eras. 'targets_loss' is the
         loss of the predictions alone, without the autoencoder's terms; 'loss' is the
         total; 'corr' is the mean and 'sharpe' the mean over standard deviation of the
-        Numerai correlation of each era; a callable `(y_true, y_pred, groups=)` gives a
-        score that is better when larger. 'auto' is 'targets_loss', as in the source.
+        Numerai correlation of each era; 'lpayout' is CORR + 2 BMC and needs `benchmark`
+        at `fit`; 'payout' is what the latest rule pays, without its clip, and needs
+        `meta_model` at `fit`; a callable `(y_true, y_pred, groups=)` gives a score that
+        is better when larger. 'auto' is 'targets_loss', as in the source.
 
     patience : int or None, default=10
         Epochs without a new best before training stops. None never stops. The best
@@ -249,7 +252,9 @@ class SupervisedAutoencoderRegressor(
         "target_aggregation": [StrOptions({"mean", "median", "rank_mean", "main"})],
         "target_weights": ["array-like", None],
         "monitor": [
-            StrOptions({"auto", "targets_loss", "loss", "corr", "sharpe"}),
+            StrOptions(
+                {"auto", "targets_loss", "loss", "corr", "sharpe", "payout", "lpayout"}
+            ),
             callable,
         ],
     }
