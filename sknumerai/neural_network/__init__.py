@@ -7,6 +7,7 @@ from sknumerai.neural_network._conv_selu_regressor import ConvSELURegressor
 from sknumerai.neural_network._denoising_autoencoder import DenoisingAutoencoder
 from sknumerai.neural_network._mlp import MLPRegressor
 from sknumerai.neural_network._neural_net import NeuralNetRegressor
+from sknumerai.neural_network._neutralized_mlp import NeutralizedMLPRegressor
 from sknumerai.neural_network._supervised_autoencoder import (
     SupervisedAutoencoderRegressor,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "MLPRegressor",
     "NeuralNetRegressor",
+    "NeutralizedMLPRegressor",
     "SupervisedAutoencoderRegressor",
     "TabMRegressor",
 ]

@@ -186,14 +186,14 @@ default=None
         sides = {"benchmark": benchmark, "meta_model": meta_model}
         return fit_network(self, X, y, groups, sample_weight, aux_targets, sides)
 
-    def _apply(self, X, choose, groups=None):
+    def _apply(self, X, choose, groups=None, *, by_era=None):
         """Run the function of a batch that `choose` picks from the module on all rows."""
         check_is_fitted(self, "module_")
         refuse_era_column(X, type(self).__name__)
         matrix = validate_data(self, X, dtype="numeric", reset=False)
         where = {"scale": self._scale, "device": resolve_device(self.device)}
         rows = None
-        if self._attends:
+        if self._attends if by_era is None else by_era:
             rows = check_attention(groups, X, len(matrix), type(self).__name__).rows()
         module = self.module_.to(where["device"])
         try:
@@ -205,7 +205,9 @@ default=None
 
     def _predict_outputs(self, X, groups=None):
         """Return what the network says of each target, in the units of `y`."""
-        outputs = self._apply(X, self._inference_forward, groups)
+        return self._to_units(self._apply(X, self._inference_forward, groups))
+
+    def _to_units(self, outputs):
         return outputs * np.float32(self._y_scale) + np.float32(self._y_offset)
 
     # ------------------------------------------------------------------ hooks

@@ -191,6 +191,21 @@ CONTEXT_AWARE_RANKER = {
     },
 }
 
+# Ranks soft to 1e-4 are a temperature of 0.5 at 5,000 rows.
+NEUTRALIZED_MLP = {
+    "mdo": {
+        "hidden_features": (100, 30),
+        "activation": "mish",
+        "dropout": 0.5,
+        "loss": "neutralized",
+        "top_bottom": 500,
+        "loss_weights": (1, 1, 1, 1e-3, 1e-4),
+        "rank_transform": "rank",
+        "temperature": 0.5,
+        "batch_size": 1,
+    },
+}
+
 
 def from_preset(cls, presets, name, overrides):
     """Return an estimator with a preset's parameters and others in their place."""

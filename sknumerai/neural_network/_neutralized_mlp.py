@@ -1,0 +1,417 @@
+"""Perceptron with an output that is neutral to the features."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import copy
+import warnings
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sknumerai.modules import NeutralizedMLP
+from sknumerai.neural_network._base import BaseNeuralNetRegressor
+from sknumerai.neural_network._presets import NEUTRALIZED_MLP
+
+
+class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
+    """Perceptron that learns to predict what is left after neutralization.
+
+    The network of mdo's thread on FNC and TB scores: its output is neutralized by the
+    features of the era inside the network, so that it is trained for what remains, and
+    for its highest and lowest rows. `predict` gives the neutralized output and so needs
+    whole eras; rows without eras are one era, as a live round is. Read more in the
+    :doc:`User Guide </user_guide/neural_network>`.
+
+    Parameters
+    ----------
+    hidden_features : int or tuple of int, default=(100, 30)
+        Widths of the hidden layers.
+
+    activation : str, default='mish'
+        Activation of the hidden layers, see :class:`sknumerai.modules.MLP`.
+
+    dropout : float, default=0.5
+        Share of the outputs of each hidden layer that is dropped in training.
+
+    neutralizers : sequence of str or int, or None, default=None
+        Names or positions of the features by which the output is neutralized, e.g.
+        those of Numerai's set "fncv3_features". None is all. They must be fewer than
+        the rows of an era, or nothing is left.
+
+    fit_intercept : bool, default=False
+        Whether the output is neutral to a constant too, as in today's FNC.
+
+    loss : {'neutralized', 'mse', 'corr', 'spearman'} or callable, \
+default='neutralized'
+        'neutralized' is :class:`sknumerai.losses.NeutralizedMLPLoss`, the sum of three
+        correlations and two penalties. Any other loss is taken of the neutral output
+        alone: a name as in :class:`MLPRegressor`, or the class or an instance of a
+        torch loss.
+
+    top_bottom : int, default=500
+        Rows at each end over which the first correlation is taken. For 'neutralized'.
+
+    loss_weights : tuple of float, default=(1, 1, 1, 1e-3, 1e-4)
+        Weights of the correlations of the ends of the neutral output, of all of it and
+        of the raw output, and of the exposures of the ends of the neutral and of the
+        raw output. For 'neutralized'.
+
+    rank_transform : {'rank', 'gaussian'}, default='rank'
+        What is correlated: ranks, or normal quantiles at the ranks. For 'neutralized'.
+
+    temperature : float, default=2.0
+        Softness of the ranks, see :class:`sknumerai.losses.SoftRankCorrelationLoss`.
+        For 'neutralized'.
+
+    lr : float, default=1e-3
+        Learning rate.
+
+    max_epochs : int, default=100
+        Passes over the training rows, if early stopping does not end them.
+
+    batch_size : int or 'auto', default='auto'
+        Eras of a batch. 'auto' is 1, as in the source.
+
+    batch_by : {'auto', 'era'}, default='auto'
+        A batch is whole eras in any case.
+
+    optimizer : callable, default=torch.optim.Adam
+        Class of the optimizer, called with parameters and `lr`. For further settings
+        use :func:`functools.partial`.
+
+    weight_decay : float, default=0.0
+        Weight decay, handed to `optimizer`.
+
+    n_validation_eras : int or 'auto', default='auto'
+        How many of the last eras are held out for early stopping; 0 for none. 'auto'
+        is the last tenth where 20 or more eras are found and at least half of the eras
+        remain for training, else none.
+
+    embargo : int or 'auto', default='auto'
+        Eras, by number, that are left out between training and held-out eras. 'auto'
+        reads the longest horizon from the names of the targets (8 for 20 days, 16 for
+        60 days) and is 8 where they say nothing.
+
+    monitor : {'auto', 'loss', 'corr', 'sharpe'} or callable, default='auto'
+        What early stopping watches on the held-out eras. 'loss' is the
+        training loss; 'corr' is the mean and 'sharpe' the mean over standard deviation
+        of the Numerai correlation of the neutral output in each era; a callable `(y_true, y_pred, groups=)`
+        gives a score that is better when larger. 'auto' is 'corr'.
+
+    patience : int or None, default=10
+        Epochs without a new best before training stops. None never stops. The best
+        weights are kept in any case.
+
+    min_delta : float, default=0.0
+        What a new best must be better by, in units of what `monitor` watches.
+
+    feature_range : (low, high), 'auto' or None, default='auto'
+        Values that are mapped to [-0.5, 0.5], or None to leave features as they are. 'auto' is
+        (0, 4), Numerai's codes, for integers and None for floats. Floats from 0 to 1
+        need (0, 1): without an intercept the zero point of the features matters.
+
+    input_noise : float, module or None, default=None
+        Disturbs the scaled features in training: the standard deviation of Gaussian
+        noise, or a module such as :class:`sknumerai.modules.FeatureReversalNoise`. The
+        output is neutralized by the features without it.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last call. The optimizer starts
+        anew.
+
+    callbacks : list or None, default=None
+        Further skorch callbacks. They are not kept in pickles of a fitted network.
+
+    device : str, default='cpu'
+        Where to train and predict, e.g. 'cuda'. A fitted network predicts on the CPU
+        where CUDA is absent.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, the order of batches, dropout and noise. torch's own
+        generators are left as they were.
+
+    verbose : int, default=0
+        Whether to show a progress bar over epochs.
+
+    Attributes
+    ----------
+    module_ : sknumerai.modules.NeutralizedMLP
+        The trained module, on the CPU.
+
+    history_ : list of dict
+        Losses, scores and seconds of each epoch.
+
+    n_iter_ : int
+        Number of epochs run.
+
+    best_epoch_ : int or None
+        Epoch whose weights were kept, counted from 1. None where no eras were held out
+        and the last weights are kept.
+
+    eras_seen_ : ndarray or None
+        Era numbers of the rows given to `fit`, held-out ones included.
+
+    n_outputs_ : int
+        Number of targets learned.
+
+    feature_range_ : tuple of float or None
+        Values that are mapped to [-0.5, 0.5].
+
+    batch_by_ : {'era'}
+        What a batch is.
+
+    batch_size_ : int
+        Eras of a batch.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    MLPRegressor : Without neutralization.
+    sknumerai.metrics.fnc_score : The score of what features do not explain.
+
+    Notes
+    -----
+    The neutral output has nothing linear of the features left, by construction: where
+    the target is linear in them it scores nothing.
+
+    Each pass over an era computes a Gram matrix of its features, see
+    :class:`sknumerai.modules.NeutralizedMLP`: with 5,000 rows and 1,050 features that
+    is three times the work of the layers. Choose `neutralizers` where there are
+    thousands of features, of which an era may have more than rows.
+
+    Beside the matrix, a batch holds the features of an era once in float32 and its
+    neutralizers in float64, and two square matrices of them.
+
+    References
+    ----------
+    .. [1] mdo (2022). Optimizing for FNC and TB scores. Numerai's forum.
+
+    Examples
+    --------
+    >>> from sknumerai.datasets import make_numerai
+    >>> from sknumerai.neural_network import NeutralizedMLPRegressor
+    >>> bunch = make_numerai(n_eras=8, n_samples_per_era=50, random_state=0)
+    >>> model = NeutralizedMLPRegressor(max_epochs=3, random_state=0)
+    >>> model.fit(bunch.data, bunch.target).predict(bunch.data).shape
+    (400,)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNeuralNetRegressor._parameter_constraints,
+        "hidden_features": [
+            Interval(Integral, 1, None, closed="left"),
+            tuple,
+            list,
+        ],
+        "activation": [str, callable],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "neutralizers": ["array-like", None],
+        "fit_intercept": ["boolean"],
+        "loss": [StrOptions({"neutralized", "mse", "corr", "spearman"}), callable],
+        "top_bottom": [Interval(Integral, 1, None, closed="left")],
+        "loss_weights": [tuple, list],
+        "rank_transform": [StrOptions({"rank", "gaussian"})],
+        "temperature": [Interval(Real, 0, None, closed="left")],
+        "batch_by": [StrOptions({"auto", "era"})],
+    }
+
+    _scaled_to = (-0.5, 0.5)
+    _attends = True
+    _scale_free = True
+
+    def __init__(
+        self,
+        hidden_features=(100, 30),
+        *,
+        activation="mish",
+        dropout=0.5,
+        neutralizers=None,
+        fit_intercept=False,
+        loss="neutralized",
+        top_bottom=500,
+        loss_weights=(1, 1, 1, 1e-3, 1e-4),
+        rank_transform="rank",
+        temperature=2.0,
+        lr=1e-3,
+        max_epochs=100,
+        batch_size="auto",
+        batch_by="auto",
+        optimizer=torch.optim.Adam,
+        weight_decay=0.0,
+        n_validation_eras="auto",
+        embargo="auto",
+        monitor="auto",
+        patience=10,
+        min_delta=0.0,
+        feature_range="auto",
+        input_noise=None,
+        warm_start=False,
+        callbacks=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            loss=loss,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            batch_by=batch_by,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            n_validation_eras=n_validation_eras,
+            embargo=embargo,
+            monitor=monitor,
+            patience=patience,
+            min_delta=min_delta,
+            feature_range=feature_range,
+            input_noise=input_noise,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.hidden_features = hidden_features
+        self.activation = activation
+        self.dropout = dropout
+        self.neutralizers = neutralizers
+        self.fit_intercept = fit_intercept
+        self.top_bottom = top_bottom
+        self.loss_weights = loss_weights
+        self.rank_transform = rank_transform
+        self.temperature = temperature
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """Make an estimator with the settings of a source.
+
+        Parameters
+        ----------
+        name : {'mdo'}
+            The author's loss, with ranks as hard as his at 5,000 rows. He does not say
+            how long he trained.
+
+        **overrides : dict
+            Parameters that differ from the preset.
+
+        Returns
+        -------
+        estimator : NeutralizedMLPRegressor
+            Not fitted.
+        """
+        if name not in NEUTRALIZED_MLP:
+            raise ValueError(
+                f"name must be one of {sorted(NEUTRALIZED_MLP)}. Got {name!r}."
+            )
+        return cls(**{**NEUTRALIZED_MLP[name], **overrides})
+
+    def predict_raw(self, X, groups=None):
+        """Predict without neutralization.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        groups : array-like of shape (n_samples,), default=None
+            Ignored: the raw output of a row depends on that row only.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions before their fit by the features is subtracted, with the same
+            map to the units of `y` as those of `predict`.
+        """
+        outputs = self._to_units(
+            self._apply(X, lambda module: module.raw, by_era=False)
+        )
+        return outputs[:, 0] if self._y_ndim == 1 else outputs.astype("float64")
+
+    def _module_spec(self, n_features, n_outputs):
+        widths = self.hidden_features
+        widths = (widths,) if isinstance(widths, Integral) else tuple(widths)
+        return NeutralizedMLP, {
+            "in_features": n_features,
+            "out_features": n_outputs,
+            "hidden_features": widths,
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "neutralizers": self._neutralizer_columns(n_features),
+            "fit_intercept": self.fit_intercept,
+        }
+
+    def _neutralizer_columns(self, n_features):
+        """Return the positions of the neutralizers, or None for all."""
+        if self.neutralizers is None:
+            return None
+        known = {
+            name: i for i, name in enumerate(getattr(self, "feature_names_in_", []))
+        }
+        columns, unknown = [], []
+        for given in self.neutralizers:
+            position = given if isinstance(given, Integral) else known.get(given)
+            inside = position is not None and 0 <= position < n_features
+            (columns if inside else unknown).append(position if inside else given)
+        if unknown or not columns or len(set(columns)) < len(columns):
+            what = f"not found: {unknown[:5]}" if unknown else "none, or some twice"
+            raise ValueError(
+                f"neutralizers must be different names of features of X, or positions "
+                f"from 0 to {n_features - 1}; {what}. Names need a frame as X."
+            )
+        return tuple(int(c) for c in columns)
+
+    def _make_loss(self):
+        if self.loss != "neutralized":
+            return super()._make_loss()
+        from sknumerai.losses import NeutralizedMLPLoss
+
+        return NeutralizedMLPLoss(
+            self.top_bottom,
+            loss_weights=self.loss_weights,
+            transform=self.rank_transform,
+            temperature=self.temperature,
+        )
+
+    def _forward_batch(self, module, X, batch, phase):
+        noisy = module.training and self._make_noise() is not None
+        clean = self._scale(batch.X) if noisy else X
+        n_eras = 1 if batch.groups is None else int(batch.groups[-1]) + 1
+        if len(X) <= n_eras * module.n_neutralizers:
+            warnings.warn(
+                f"{type(self).__name__}.fit: an era of {len(X) // n_eras} rows is "
+                f"neutralized by {module.n_neutralizers} features, which leaves "
+                "nothing. Pass fewer neutralizers=.",
+                UserWarning,
+                stacklevel=2,
+            )
+        raw = module.raw(X)
+        return raw, module.neutralize(raw, clean, batch.groups)
+
+    def _loss_terms(self, criterion, output, X, batch, phase):
+        if self.loss != "neutralized":
+            return super()._loss_terms(criterion, output[1], X, batch, phase)
+        extra = batch.sample_weight, batch.groups
+        terms = criterion.terms(output, batch.y, X, *extra)
+        return {"loss": criterion.combine(terms), **terms}
+
+    def _targets_of(self, output, phase):
+        return output[1]
+
+    def _inference_forward(self, module):
+        # in float64 sums over an era do not show the order of its rows
+        exact = copy.deepcopy(module).double()
+        return lambda X: exact(X.double())[1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # what is linear in the features is taken out of the predictions
+        tags.regressor_tags.poor_score = True
+        return tags
