@@ -2,6 +2,8 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import inspect
+
 from torch import nn
 
 from sknumerai.losses._eras import mean_counting
@@ -70,3 +72,23 @@ class EraScoreLoss(nn.Module):
             Whether the era has a score.
         """
         return self._scores(y_pred, y_true, sample_weight, groups, **side)
+
+
+def accepted(loss, **side):
+    """Return those of further inputs that the `forward` of a loss takes.
+
+    Parameters
+    ----------
+    loss : torch.nn.Module
+        The loss.
+
+    **side : torch.Tensor or None
+        Inputs by name.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Without those that are None.
+    """
+    names = inspect.signature(loss.forward).parameters
+    return {k: v for k, v in side.items() if k in names and v is not None}

@@ -2,11 +2,10 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import inspect
-
 import torch
 from torch import nn
 
+from sknumerai.losses._era_score import accepted
 from sknumerai.losses._eras import EPS, mean_counting
 from sknumerai.losses._ranked import RankedEras, check_top_bottom, side_columns
 
@@ -164,10 +163,9 @@ class ExposurePenalty(nn.Module):
         penalty = self.penalty(y_pred, y_true, sample_weight, groups, features)
         if self.loss is None:
             return self.weight * penalty
-        side = {"features": features, "meta_model": meta_model}
-        return call_with_side(
-            self.loss, y_pred, y_true, sample_weight, groups, **side
-        ) + (self.weight * penalty)
+        side = accepted(self.loss, features=features, meta_model=meta_model)
+        loss = self.loss(y_pred, y_true, sample_weight, groups, **side)
+        return loss + self.weight * penalty
 
     def penalty(self, y_pred, y_true, sample_weight=None, groups=None, features=None):
         """Compute the penalty alone, without its weight.
@@ -237,36 +235,3 @@ class ExposurePenalty(nn.Module):
             f"weight={self.weight:g}, max_exposure={self.max_exposure:g}, "
             f"kind={self.kind!r}, top_bottom={self.top_bottom}"
         )
-
-
-def call_with_side(loss, y_pred, y_true, sample_weight, groups, **side):
-    """Call a loss with those of the further inputs that its `forward` takes.
-
-    Parameters
-    ----------
-    loss : torch.nn.Module
-        The loss.
-
-    y_pred : torch.Tensor
-        Predictions.
-
-    y_true : torch.Tensor
-        Targets.
-
-    sample_weight : torch.Tensor or None
-        Weights.
-
-    groups : torch.Tensor or None
-        Era codes.
-
-    **side : torch.Tensor or None
-        Further inputs by name.
-
-    Returns
-    -------
-    torch.Tensor of shape ()
-        The loss.
-    """
-    accepted = inspect.signature(loss.forward).parameters
-    given = {k: v for k, v in side.items() if k in accepted and v is not None}
-    return loss(y_pred, y_true, sample_weight, groups, **given)

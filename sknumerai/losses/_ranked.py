@@ -76,7 +76,8 @@ def side_columns(values, name, caller, n_rows):
     if values is None:
         raise TypeError(
             f"{type(caller).__name__} needs {name}=, one row for each prediction. "
-            "Networks pass what they have; where this one does not, use another loss."
+            "Networks pass on their features, and the meta model or benchmark that is "
+            "given to fit(..., meta_model=...) or fit(..., benchmark=...)."
         )
     if values.ndim == 1:
         values = values[:, None]

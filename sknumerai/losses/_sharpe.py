@@ -2,11 +2,10 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import inspect
-
 import torch
 from torch import nn
 
+from sknumerai.losses._era_score import accepted
 from sknumerai.losses._eras import EPS, mean_counting
 from sknumerai.losses._numerai_corr import NumeraiCorrLoss
 
@@ -130,9 +129,7 @@ class SharpeLoss(nn.Module):
         torch.Tensor of shape ()
             The loss, 0 if no era counts.
         """
-        side = {"features": features, "meta_model": meta_model}
-        accepted = inspect.signature(self.loss.forward).parameters
-        side = {k: v for k, v in side.items() if k in accepted}
+        side = accepted(self.loss, features=features, meta_model=meta_model)
         scores, counts = self.loss.era_scores(
             y_pred, y_true, sample_weight, groups, **side
         )

@@ -8,6 +8,7 @@ from torch import nn
 
 from sknumerai.losses._approximate_spearman import ApproximateSpearmanLoss
 from sknumerai.losses._correlation import CorrelationLoss
+from sknumerai.losses._era_score import accepted
 from sknumerai.losses._jensen_shannon import JensenShannonLoss
 from sknumerai.losses._masked_bce import MaskedBCELoss
 from sknumerai.losses._masked_mse import MaskedMSELoss
@@ -136,7 +137,9 @@ class SupervisedAutoencoderLoss(nn.Module):
             )
         self.loss_weights = tuple(float(w) for w in weights)
 
-    def forward(self, outputs, y_true, X, sample_weight=None, groups=None):
+    def forward(
+        self, outputs, y_true, X, sample_weight=None, groups=None, meta_model=None
+    ):
         """Compute the weighted sum.
 
         Parameters
@@ -157,14 +160,20 @@ class SupervisedAutoencoderLoss(nn.Module):
         groups : torch.Tensor of shape (n,) of int64, or None, default=None
             Era codes; None means that the batch is one era.
 
+        meta_model : torch.Tensor of shape (n,) or (n, m), default=None
+            For a `target_loss` that takes it. One that takes features gets `X`.
+
         Returns
         -------
         torch.Tensor of shape ()
             The loss.
         """
-        return self.combine(self.terms(outputs, y_true, X, sample_weight, groups))
+        extra = sample_weight, groups, meta_model
+        return self.combine(self.terms(outputs, y_true, X, *extra))
 
-    def terms(self, outputs, y_true, X, sample_weight=None, groups=None):
+    def terms(
+        self, outputs, y_true, X, sample_weight=None, groups=None, meta_model=None
+    ):
         """Compute the three terms without their weights.
 
         Parameters
@@ -184,6 +193,9 @@ class SupervisedAutoencoderLoss(nn.Module):
         groups : torch.Tensor of shape (n,) of int64, or None, default=None
             As in `forward`.
 
+        meta_model : torch.Tensor of shape (n,) or (n, m), default=None
+            As in `forward`.
+
         Returns
         -------
         dict of torch.Tensor of shape ()
@@ -192,10 +204,11 @@ class SupervisedAutoencoderLoss(nn.Module):
         """
         recon, ae_targets, targets = outputs
         weights = sample_weight, groups
+        side = accepted(self.target_loss, features=X, meta_model=meta_model)
         values = (
             self.recon_loss(recon, X, *weights),
-            self.target_loss(ae_targets, y_true, *weights),
-            self.target_loss(targets, y_true, *weights),
+            self.target_loss(ae_targets, y_true, *weights, **side),
+            self.target_loss(targets, y_true, *weights, **side),
         )
         return dict(zip(TERMS, values))
 

@@ -47,7 +47,26 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     __metadata_request__predict = {"groups": True}
 
     _parameter_constraints: dict = {
-        "loss": [StrOptions({"mse", "corr", "spearman"}), callable],
+        "loss": [
+            StrOptions(
+                {
+                    "mse",
+                    "corr",
+                    "spearman",
+                    "numerai_corr",
+                    "soft_rank",
+                    "top_bottom",
+                    "fnc",
+                    "mmc",
+                    "payout",
+                    "sharpe",
+                    "ranknet",
+                    "listnet",
+                    "listmle",
+                }
+            ),
+            callable,
+        ],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [
@@ -171,10 +190,12 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
 default=None
             Predictions of benchmark models, for `monitor="lpayout"`. A frame or series
             is aligned with `X` by index. Needed for held-out eras alone: other rows may
-            be NaN or absent.
+            be NaN or absent. Losses that take a meta model get it where there is no
+            `meta_model`, and leave such rows out.
 
         meta_model : array-like of shape (n_samples,), default=None
-            Predictions of Numerai's meta model, for `monitor="payout"`, as `benchmark`.
+            Predictions of Numerai's meta model, for `monitor="payout"` and for losses
+            that take it ('mmc', 'payout'), as `benchmark`.
 
         Returns
         -------
@@ -269,8 +290,13 @@ default=None
         from sknumerai.neural_network._training import call_loss
 
         output = output.reshape(len(batch.y), -1)
-        loss = call_loss(criterion, output, batch.y, batch.sample_weight, batch.groups)
-        return {"loss": loss}
+        extra = batch.sample_weight, batch.groups
+        side = self._side_inputs(X, batch)
+        return {"loss": call_loss(criterion, output, batch.y, *extra, **side)}
+
+    def _side_inputs(self, X, batch):
+        """Return what losses may ask for beside predictions and targets, by name."""
+        return {"features": X, "meta_model": batch.meta_model}
 
     def _targets_of(self, output, phase):
         """Return the predictions within an output in training."""

@@ -26,12 +26,16 @@ class Batch(NamedTuple):
 
     groups : Tensor of shape (n_rows,) or None
         Era of each row within the batch, 0, 1, ...; None for one era.
+
+    meta_model : Tensor of shape (n_rows, n_models) or None
+        For losses that take it.
     """
 
     X: torch.Tensor
     y: torch.Tensor
     sample_weight: torch.Tensor | None
     groups: torch.Tensor | None
+    meta_model: torch.Tensor | None = None
 
 
 class EraDataset(Dataset):
@@ -56,14 +60,18 @@ class EraDataset(Dataset):
 
     starts : ndarray of shape (n_eras + 1,)
         Where each era starts in era order.
+
+    meta_model : Tensor of shape (n_samples, n_models) or None, default=None
+        float64, NaN where unknown.
     """
 
-    def __init__(self, X, y, sample_weight, rows, starts):
+    def __init__(self, X, y, sample_weight, rows, starts, meta_model=None):
         self.X = X
         self.y = y
         self.sample_weight = sample_weight
         self.rows = rows
         self.starts = starts
+        self.meta_model = meta_model
 
     def __len__(self):
         return int(self.starts[-1])
@@ -77,20 +85,23 @@ class EraDataset(Dataset):
         a, b = int(self.starts[first]), int(self.starts[last])
         starts = self.starts[first : last + 1] - a
         if self.rows is not None:
-            return EraDataset(
-                self.X, self.y, self.sample_weight, self.rows[a:b], starts
-            )
-        weight = None if self.sample_weight is None else self.sample_weight[a:b]
-        return EraDataset(self.X[a:b], self.y[a:b], weight, None, starts)
+            stored = self.X, self.y, self.sample_weight, self.rows[a:b]
+            return EraDataset(*stored, starts, self.meta_model)
+        weight, meta_model = (
+            None if t is None else t[a:b] for t in (self.sample_weight, self.meta_model)
+        )
+        return EraDataset(self.X[a:b], self.y[a:b], weight, None, starts, meta_model)
 
     def gather(self, positions, groups=None):
         """Return a batch: rows by position in era order (a slice or a tensor)."""
         if self.rows is not None:
             positions = self.rows[positions]
-        weight = None
-        if self.sample_weight is not None:
-            weight = _take(self.sample_weight, positions)
-        return Batch(_take(self.X, positions), _take(self.y, positions), weight, groups)
+        weight, meta_model = (
+            None if t is None else _take(t, positions)
+            for t in (self.sample_weight, self.meta_model)
+        )
+        X, y = _take(self.X, positions), _take(self.y, positions)
+        return Batch(X, y, weight, groups, meta_model)
 
 
 def _take(tensor, positions):

@@ -13,7 +13,21 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from sknumerai.losses import ApproximateSpearmanLoss, CorrelationLoss, MaskedMSELoss
+from sknumerai.losses import (
+    ApproximateSpearmanLoss,
+    CorrelationLoss,
+    ListMLELoss,
+    ListNetLoss,
+    MaskedMSELoss,
+    MMCLoss,
+    NeutralCorrelationLoss,
+    NumeraiCorrLoss,
+    PayoutLoss,
+    RankNetLoss,
+    SharpeLoss,
+    SoftRankCorrelationLoss,
+    TopBottomCorrelationLoss,
+)
 from sknumerai.neural_network._held_out import ValidationScore, count_eras
 from sknumerai.neural_network._inference import (
     forward_eras,
@@ -24,6 +38,7 @@ from sknumerai.neural_network._inputs import (
     check_aux_targets,
     check_device,
     check_feature_range,
+    check_meta_model,
     check_side_inputs,
     check_targets,
     check_weight,
@@ -32,6 +47,7 @@ from sknumerai.neural_network._inputs import (
 from sknumerai.neural_network._training import (
     make_dataset,
     min_batch_rows,
+    takes,
     train_module,
 )
 from sknumerai.utils import check_eras, one_era, refuse_era_column
@@ -40,8 +56,18 @@ LOSSES = {
     "mse": MaskedMSELoss,
     "corr": CorrelationLoss,
     "spearman": ApproximateSpearmanLoss,
+    "numerai_corr": NumeraiCorrLoss,
+    "soft_rank": SoftRankCorrelationLoss,
+    "top_bottom": TopBottomCorrelationLoss,
+    "fnc": NeutralCorrelationLoss,
+    "mmc": MMCLoss,
+    "payout": PayoutLoss,
+    "sharpe": SharpeLoss,
+    "ranknet": RankNetLoss,
+    "listnet": ListNetLoss,
+    "listmle": ListMLELoss,
 }
-# Losses that do not fix the scale of the output
+# Losses that do not fix the scale of the output; others say so with `scale_free`
 SCALE_FREE = (CorrelationLoss, ApproximateSpearmanLoss)
 MAX_CALIBRATION_ROWS = 2**18
 
@@ -56,7 +82,17 @@ def make_loss(loss):
             f"loss must be a name, or the class or an instance of a torch.nn.Module. "
             f"Got {loss!r}."
         )
+    if any(getattr(part, "temperature", None) == 0 for part in made.modules()):
+        raise ValueError(
+            f"loss={loss!r} has hard ranks (temperature=0), which have no gradient to "
+            "train with. Use a temperature above 0; 3.0 is the default."
+        )
     return made
+
+
+def is_scale_free(loss):
+    """Whether a loss leaves the scale of the output open."""
+    return getattr(loss, "scale_free", isinstance(loss, SCALE_FREE))
 
 
 def loss_of_targets(est):
@@ -96,6 +132,9 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
     names = target_names(y) + target_names(aux_targets)
     n_train, n_valid = count_eras(est, eras, found is not None, names, caller)
     train_rows = eras.codes < n_train
+    meta_model = None
+    if takes(loss_of_targets(est), "meta_model"):
+        meta_model = check_meta_model(sides, X, y, caller)
     sides = check_side_inputs(est, sides, X, y, caller) if n_valid else {}
 
     range_before = getattr(est, "feature_range_", None)
@@ -110,7 +149,9 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
         est._spec = spec
         # of training rows alone: held-out targets must not reach the weights
         maps = [
-            est._target_map(
+            (0.0, 1.0)
+            if getattr(loss_of_targets(est), "raw_targets", False)
+            else est._target_map(
                 Y[train_rows, j], None if weight is None else weight[train_rows]
             )
             for j in range(Y.shape[1])
@@ -122,7 +163,7 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
 
     scaled = Y - est._y_offset.astype(Y.dtype)
     scaled /= est._y_scale.astype(Y.dtype)
-    dataset = make_dataset(matrix, est._limit_targets(scaled), weight, eras)
+    dataset = make_dataset(matrix, est._limit_targets(scaled), weight, eras, meta_model)
     del scaled
     train, valid, score = dataset.eras(0, n_train), None, None
     if n_valid:
@@ -151,7 +192,7 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
     )
     est.n_iter_ = len(est.history_)
     est.eras_seen_ = None if found is None else eras.numbers
-    if isinstance(loss_of_targets(est), SCALE_FREE) or est._scale_free:
+    if is_scale_free(loss_of_targets(est)) or est._scale_free:
         _calibrate(est, matrix, Y, weight, eras, len(train))
 
 
@@ -177,7 +218,15 @@ def _resolve_batches(est, found, n_samples, caller):
     if est.batch_size == "auto":
         most = est._max_batch_rows
         rows = int(np.clip(n_samples // 64, min(32, most), most))
-        est.batch_size_ = 1 if est.batch_by_ == "era" else rows
+        n_eras = getattr(loss, "eras_per_batch", 1)
+        est.batch_size_ = n_eras if est.batch_by_ == "era" else rows
+    least = getattr(loss, "min_eras", 1)
+    if est.batch_size_ < least:
+        raise ValueError(
+            f"{caller}: loss={est.loss!r} compares eras with each other, so a batch "
+            f"needs {least} at the least. Got batch_size={est.batch_size}: use a larger "
+            "one, or 'auto'."
+        )
     return eras
 
 

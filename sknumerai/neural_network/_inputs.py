@@ -96,6 +96,25 @@ def check_side_inputs(est, sides, X, y, caller):
             f"{name.replace('_', ' ')} in the held-out eras. Pass fit(..., "
             f"{name}=...), or use monitor='corr'."
         )
+    side = _read_side(side, name, X, y, caller)
+    if name == "meta_model" and side.shape[1] != 1:
+        raise ValueError(
+            f"{caller}: meta_model must be one column of predictions. Got "
+            f"{side.shape[1]}."
+        )
+    return {name: side}
+
+
+def check_meta_model(sides, X, y, caller):
+    """Return the meta model, or else the benchmark, for a loss that takes it, or None."""
+    for name in ("meta_model", "benchmark"):
+        if sides[name] is not None:
+            return _read_side(sides[name], name, X, y, caller)
+    return None
+
+
+def _read_side(side, name, X, y, caller):
+    """Return a side input as float64 of two dimensions, a row for each of X."""
     index = _index_of(X, y)
     if isinstance(side, pd.Series | pd.DataFrame) and index is not None:
         where = _look_up(side, index, name, caller)
@@ -112,13 +131,7 @@ def check_side_inputs(est, sides, X, y, caller):
     )
     if len(side) != len(X):
         raise ValueError(f"{caller}: {name} has {len(side)} rows, X has {len(X)}.")
-    side = side.reshape(len(side), -1)
-    if name == "meta_model" and side.shape[1] != 1:
-        raise ValueError(
-            f"{caller}: meta_model must be one column of predictions. Got "
-            f"{side.shape[1]}."
-        )
-    return {name: side}
+    return side.reshape(len(side), -1)
 
 
 def _index_of(X, y):

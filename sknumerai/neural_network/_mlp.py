@@ -34,11 +34,13 @@ class MLPRegressor(BaseNeuralNetRegressor):
     dropout : float, default=0.0
         Share of the outputs of each hidden layer that is dropped in training.
 
-    loss : {'mse', 'corr', 'spearman'} or callable, default='mse'
+    loss : str or callable, default='mse'
         Loss, or the class or an instance of a torch loss, called with predictions and
-        targets (and with `sample_weight` and `groups` where its `forward` takes them).
-        'corr' is minus the Pearson correlation of each era, 'spearman' the paper's
-        approximation of rank correlation (see :mod:`sknumerai.losses`).
+        targets (and with `sample_weight`, `groups`, `features` and `meta_model` where
+        its `forward` takes them). 'corr' is minus the Pearson correlation of each era,
+        'spearman' the paper's approximation of rank correlation. Others: 'numerai_corr',
+        'soft_rank', 'top_bottom', 'fnc', 'mmc', 'payout', 'sharpe', 'ranknet',
+        'listnet' and 'listmle' (see :mod:`sknumerai.losses`).
 
     lr : float, default=1e-3
         Learning rate.
@@ -47,12 +49,12 @@ class MLPRegressor(BaseNeuralNetRegressor):
         Passes over the training rows, if early stopping does not end them.
 
     batch_size : int or 'auto', default='auto'
-        Rows or eras of a batch, as `batch_by` says. 'auto' is one era, or 1/64 of the
-        rows between 32 and 4,096.
+        Rows or eras of a batch, as `batch_by` says. 'auto' is one era (16 for
+        'sharpe'), or 1/64 of the rows between 32 and 4,096.
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+        the losses that are taken over an era (all but 'mse'), else 'rows'.
 
     optimizer : callable, default=torch.optim.Adam
         Class of the optimizer, called with parameters and `lr`. For further settings
@@ -159,7 +161,7 @@ default='auto'
     Notes
     -----
     Targets are standardized inside, so that `lr` means the same for targets of any
-    scale; after a loss that does not see the scale ('corr', 'spearman') predictions are
+    scale; after a loss that does not see the scale (all but 'mse') predictions are
     mapped to `y` by least squares on the training rows.
 
     The matrix is cast batch by batch: beside it, training holds one batch in float32.

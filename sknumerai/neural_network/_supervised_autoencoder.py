@@ -442,9 +442,12 @@ or callable, default='auto'
             loss = criterion.recon_loss(output, X, *extra)
             return {"loss": loss, "reconstruction_loss": loss}
         if self.freeze_encoder:
-            loss = criterion.target_loss(output, batch.y, *extra)
+            from sknumerai.neural_network._training import call_loss
+
+            side = self._side_inputs(X, batch)
+            loss = call_loss(criterion.target_loss, output, batch.y, *extra, **side)
             return {"loss": loss, "targets_loss": loss}
-        terms = criterion.terms(output, batch.y, X, *extra)
+        terms = criterion.terms(output, batch.y, X, *extra, batch.meta_model)
         return {"loss": criterion.combine(terms), **terms}
 
     def _check_scaled(self, low, high, caller):

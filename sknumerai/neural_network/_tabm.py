@@ -302,12 +302,15 @@ default='auto'
         from sknumerai.neural_network._training import call_loss
 
         extra = batch.sample_weight, batch.groups
+        side = self._side_inputs(X, batch)
         n, k, n_outputs = output.shape
         if isinstance(self.loss, str):
             # these average over columns, so that one call does for all submodels
             output, y = output.reshape(n, k * n_outputs), batch.y.repeat(1, k)
-            return {"loss": call_loss(criterion, output, y, *extra)}
-        losses = [call_loss(criterion, p, batch.y, *extra) for p in output.unbind(1)]
+            return {"loss": call_loss(criterion, output, y, *extra, **side)}
+        losses = [
+            call_loss(criterion, p, batch.y, *extra, **side) for p in output.unbind(1)
+        ]
         return {"loss": torch.stack(losses).mean()}
 
     def _targets_of(self, output, phase):

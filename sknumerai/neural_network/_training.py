@@ -108,7 +108,7 @@ class _Net(NeuralNet):
         return terms, output
 
 
-def make_dataset(X, y, sample_weight, eras):
+def make_dataset(X, y, sample_weight, eras, meta_model=None):
     """Wrap arrays as tensors; the matrix is copied only if it is not row-major."""
     order = eras.order()
     rows = None if order is None else torch.from_numpy(order)
@@ -121,6 +121,7 @@ def make_dataset(X, y, sample_weight, eras):
         weight,
         rows,
         eras.starts,
+        None if meta_model is None else torch.from_numpy(meta_model),
     )
 
 
@@ -336,8 +337,13 @@ def _from_callback(error):
     return raised and code.co_name in ("on_epoch_end", "on_batch_end")
 
 
-def call_loss(criterion, y_pred, y_true, sample_weight=None, groups=None):
-    """Call a loss with the weights and eras that it takes.
+def takes(criterion, name):
+    """Whether a loss has a parameter of that name."""
+    return name in _parameters_of_forward(type(criterion))
+
+
+def call_loss(criterion, y_pred, y_true, sample_weight=None, groups=None, **side):
+    """Call a loss with the weights, the eras and the further inputs that it takes.
 
     Raises
     ------
@@ -356,6 +362,9 @@ def call_loss(criterion, y_pred, y_true, sample_weight=None, groups=None):
                 "e.g. loss='mse'."
             )
         extra["sample_weight"] = sample_weight
+    for name, values in side.items():
+        if name in accepted and values is not None:
+            extra[name] = values
     return criterion(y_pred, y_true, **extra)
 
 
