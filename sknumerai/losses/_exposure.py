@@ -63,8 +63,7 @@ class ExposurePenalty(nn.Module):
 
     References
     ----------
-    .. [1] mdo (2022). Thread on a network that optimizes FNCv3 TB200 and TC. Numerai's
-       forum.
+    .. [1] mdo (2022). Optimizing for FNC and TB scores. Numerai's forum.
 
     Examples
     --------

@@ -40,8 +40,7 @@ class TopBottomCorrelationLoss(EraScoreLoss):
 
     References
     ----------
-    .. [1] mdo (2022). Thread on a network that optimizes FNCv3 TB200 and TC. Numerai's
-       forum.
+    .. [1] mdo (2022). Optimizing for FNC and TB scores. Numerai's forum.
 
     Examples
     --------
