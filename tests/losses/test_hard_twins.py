@@ -36,6 +36,7 @@ def data(seed=0, decimals=None):
         "features": features,
         "benchmarks": rng.normal(size=(N, 3)).round(1),
     }
+    out["wide"] = 4 * out["y"]
     out["meta_of_some"] = out["meta"].copy()
     out["meta_of_some"][::9] = np.nan
     return out
@@ -79,10 +80,22 @@ TWINS = {
         META,
         lambda d: payout(d, d["meta"], clip=False),
     ),
-    "payout_clipped": (
-        lambda t: PayoutLoss(clip=1.0, temperature=t),
+    "payout_of_some_rows": (
+        lambda temperature: PayoutLoss(temperature=temperature),
         {"meta_model": "meta_of_some"},
-        lambda d: payout(d, d["meta_of_some"]),
+        lambda d: payout(d, d["meta_of_some"], clip=False),
+    ),
+    "mmc_of_wide_targets": (
+        MMCLoss,
+        {"meta_model": "meta", "y_true": "wide"},
+        lambda d: metrics.mmc_score(
+            d["wide"], d["pred"], d["meta"], groups=d["groups"]
+        ),
+    ),
+    "payout_clipped": (
+        lambda t: PayoutLoss(0.5, 2, clip=0.05, payout_factor=0.2, temperature=t),
+        {"meta_model": "meta_of_some"},
+        lambda d: payout(d, d["meta_of_some"], policy="cyrus20", payout_factor=0.2),
     ),
     "learn_payout": (
         lambda t: PayoutLoss(1, 2, temperature=t),
@@ -104,8 +117,8 @@ def loss_of(name, d, temperature, dtype=torch.float64):
     tensors = {k: torch.from_numpy(v) for k, v in d.items()}
     pred = tensors["pred"].to(dtype)
     side = {k: tensors[v] for k, v in side.items()}
-    loss = make(temperature)
-    return loss(pred, tensors["y"], None, tensors["groups"], **side).item()
+    y_true = side.pop("y_true", tensors["y"])
+    return make(temperature)(pred, y_true, None, tensors["groups"], **side).item()
 
 
 @every_twin
