@@ -68,6 +68,7 @@ def test_no_loss_is_forgotten():
         "JensenShannonLoss",
         "MaskedBCELoss",
         "NeutralizedMLPLoss",
+        "PooledCorrelationLoss",
         "SupervisedAutoencoderLoss",
     }
     public = {n for n in losses.__all__ if n != "soft_rank"} - others
