@@ -333,8 +333,7 @@ class ConvAutoencoderRegressor(
         """
 
         def encode(module):
-            # float32 convolutions round by the rows beside, which shows near 0
-            exact = copy.deepcopy(module).double()
+            exact = _in_float64(module)
             return lambda X: exact.encode(X.double()).float()
 
         code = self._apply(X, encode)
@@ -415,7 +414,8 @@ class ConvAutoencoderRegressor(
         return None if phase.name == "pretrain" else output[1]
 
     def _inference_forward(self, module):
-        return module.forward_targets
+        exact = _in_float64(module)
+        return lambda X: exact.forward_targets(X.double()).float()
 
     def _check_scaled(self, low, high, caller):
         if self.recon_loss in ("bce", "js") and (low < 0 or high > 1):
@@ -440,3 +440,8 @@ class ConvAutoencoderRegressor(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _in_float64(module):
+    """A copy of the module: float32 convolutions round by the rows beside."""
+    return copy.deepcopy(module).double()

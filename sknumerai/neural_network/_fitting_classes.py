@@ -25,8 +25,8 @@ def fit_classifier(est, X, y, groups, sample_weight):
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"{caller} needs samples of at least 2 classes. Of the {len(labels)} labels "
-            f"in y the classes are {classes}."
+            f"{caller} needs samples of at least 2 classes. The {len(labels)} labels in "
+            f"y are of one class: {classes}."
         )
     warm = est.warm_start and hasattr(est, "module_")
     if warm and not np.array_equal(classes, est.classes_):
