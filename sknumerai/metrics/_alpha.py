@@ -8,7 +8,7 @@ import pandas as pd
 from sknumerai.metrics._by_era import score_by_era
 from sknumerai.metrics._correlation import centered
 from sknumerai.metrics._cuts import MAX_MISSING
-from sknumerai.metrics._inputs import check_predictions, row_index
+from sknumerai.metrics._inputs import check_no_infinity, row_index
 from sknumerai.metrics._sides import Side
 from sknumerai.metrics._snapshots import same_rows
 from sknumerai.utils import check_eras, gaussian_ranks, one_era, signed_power
@@ -173,7 +173,7 @@ def neutralized_weights(
     """
     caller = "neutralized_weights"
     _check_weight(sample_weight, caller)
-    pred = check_predictions(y_pred, caller, allow_nan=True).astype(np.float64)
+    pred = check_no_infinity(y_pred, caller)[0].astype(np.float64)
     n_samples = len(pred)
     index = row_index(None, y_pred)
     sides = [

@@ -9,6 +9,7 @@ from sknumerai.metrics._aggregates import aggregate_scores, check_aggregate
 from sknumerai.metrics._cuts import MAX_MISSING, EraCuts, known_rows
 from sknumerai.metrics._inputs import (
     check_min_coverage,
+    check_no_infinity,
     check_predictions,
     check_target,
     find_eras,
@@ -220,7 +221,7 @@ def score_tables(
         required=required,
         allow_live=not needs_target,
     )
-    pred = check_predictions(y_pred, caller, allow_nan=True)
+    pred, is_complete = check_no_infinity(y_pred, caller)
     target = None if y_true is None else check_target(y_true, caller)
     index = row_index(y_true, y_pred)
     used = {name for formula in formulas.values() for name in formula.sides}
@@ -229,7 +230,7 @@ def score_tables(
         for name in sorted(used)
     }
     labels = row_labels(index) if by_label else None
-    cuts = EraCuts(target, pred, sides, RankTables(), caller, labels)
+    cuts = EraCuts(target, pred, sides, RankTables(), caller, labels, is_complete)
     found = {name: _Found() for name in formulas}
     for label, rows in zip(eras.labels, eras.rows()):
         cuts.enter(label, rows)

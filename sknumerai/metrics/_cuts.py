@@ -33,13 +33,19 @@ class EraCuts:
 
     labels : Index, default=None
         By which the rows of each era are sorted.
+
+    is_complete : bool, default=False
+        Whether it is known that no prediction is missing.
     """
 
     # instead of scores: an era without targets, and one that a side input lacks
     UNRESOLVED = object()
     UNCOVERED = object()
 
-    def __init__(self, target, pred, sides, tables, caller, labels=None):
+    def __init__(
+        self, target, pred, sides, tables, caller, labels=None, is_complete=False
+    ):
+        self.is_complete = is_complete
         self.target, self.pred, self.sides = target, pred, sides
         self.tables, self.caller, self.labels = tables, caller, labels
         self._cuts = {}
@@ -93,7 +99,7 @@ class _Cut:
         self._ranked = self._target = None
         self._sides = {}
         self._single = {}
-        self._looked, self._missing = False, None
+        self._looked, self._missing = owner.is_complete, None
 
     def __len__(self):
         return _length(self.rows)

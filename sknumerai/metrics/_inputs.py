@@ -29,8 +29,16 @@ def check_target(y_true, caller):
     return target.astype(np.float64, copy=False)
 
 
-def check_predictions(y_pred, caller, allow_nan=False):
-    """Predictions as a matrix of numbers, one column per model, without infinity."""
+def check_predictions(y_pred, caller):
+    """Predictions as a matrix of finite numbers, one column per model."""
+    pred, is_finite = check_no_infinity(y_pred, caller)
+    if not is_finite:
+        _refuse(~np.isfinite(pred), "NaN or infinite", y_pred, caller)
+    return pred
+
+
+def check_no_infinity(y_pred, caller):
+    """Predictions as a matrix, NaN where missing, and whether none is."""
     pred = as_numbers(y_pred, "y_pred", caller)
     if pred.ndim == 1:
         pred = pred[:, None]
@@ -39,20 +47,23 @@ def check_predictions(y_pred, caller, allow_nan=False):
             f"{caller}: y_pred must have shape (n_samples,) or (n_samples, n_models). "
             f"Got {pred.shape}."
         )
-    if all_finite(pred):
-        return pred
-    bad = np.isinf(pred) if allow_nan else ~np.isfinite(pred)
-    if bad.any():
-        of = ""
-        if isinstance(y_pred, pd.DataFrame):
-            of = f" (columns {list(y_pred.columns[bad.any(axis=0)])[:3]})"
-        raise ValueError(
-            f"{caller}: {int(bad.any(axis=1).sum())} of {len(pred)} rows of y_pred are "
-            f"{'' if allow_nan else 'NaN or '}infinite{of}. Such a prediction has no "
-            "score: predict every row, or select the rows that have one from y_true "
-            "and y_pred."
-        )
-    return pred
+    is_finite = all_finite(pred)
+    if not is_finite:
+        _refuse(np.isinf(pred), "infinite", y_pred, caller)
+    return pred, is_finite
+
+
+def _refuse(bad, what, y_pred, caller):
+    if not bad.any():
+        return
+    of = ""
+    if isinstance(y_pred, pd.DataFrame):
+        of = f" (columns {list(y_pred.columns[bad.any(axis=0)])[:3]})"
+    raise ValueError(
+        f"{caller}: {int(bad.any(axis=1).sum())} of {len(bad)} rows of y_pred are "
+        f"{what}{of}. Such a prediction has no score: predict every row, or select the "
+        "rows that have one from y_true and y_pred."
+    )
 
 
 def all_finite(values):

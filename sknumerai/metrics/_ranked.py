@@ -144,9 +144,9 @@ def _find_ties(ordered, scratch):
     m, n = ordered.shape
     equal = scratch.array("equal", (m, max(n - 1, 0)), bool)
     np.equal(ordered[:, 1:], ordered[:, :-1], out=equal)
-    pairs = np.flatnonzero(equal)
-    if not len(pairs):
+    if not equal.any():
         return []
+    pairs = np.flatnonzero(equal)
     columns = pairs // (n - 1)
     many = np.bincount(columns, minlength=m) > _MANY * n
     found = []

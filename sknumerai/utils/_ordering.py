@@ -186,7 +186,9 @@ def _exchange(order, ordered, pairs, n):
             left = left[ordered.take(left) > ordered.take(left + 1)]
         pairs = np.concatenate([before[wrong_before], second[wrong_after], left])
         # the last of a row and the first of the next are no pair
-        pairs = np.unique(pairs[pairs % n != n - 1])
+        pairs = pairs[pairs % n != n - 1]
+        pairs.sort()
+        pairs = pairs[_first_of_equal(pairs)]
     if len(pairs) > _FEW:
         return np.unique(pairs // n)
     unsorted = []
@@ -195,6 +197,12 @@ def _exchange(order, ordered, pairs, n):
         if row not in unsorted and not _insert(order, ordered, pair, n):
             unsorted.append(row)
     return unsorted
+
+
+def _first_of_equal(values):
+    new = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return new
 
 
 def _insert(order, ordered, pair, n):
