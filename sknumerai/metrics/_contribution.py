@@ -10,7 +10,7 @@ from sknumerai.metrics._correlation import (
     check_top_bottom,
     top_bottom_rows,
 )
-from sknumerai.metrics._ranked import RankedColumns
+from sknumerai.metrics._ranked import RankedColumns, sort_together
 from sknumerai.utils import orthogonalize
 
 TARGET_SCALES = (4, 1)
@@ -209,6 +209,7 @@ def contribution_of(
     Several columns of `other` count as the mean of their ranks.
     """
     target = scaled_target(target, target_scale)
+    sort_together(pred, other)
     other = mean_of_ranks(other).gaussian()[:, 0]
     square = other @ other
     if square == 0:

@@ -135,9 +135,26 @@ class RankedColumns:
     def _sort(self):
         scratch = self.tables.scratch
         columns = _sortable(self.values, scratch)
-        name = self.tables.next_order()
-        self._order, ordered = stable_order(columns, scratch, name)
-        self._ties = _find_ties(ordered, scratch)
+        self._take(*stable_order(columns, scratch, self.tables.next_order()))
+
+    def _take(self, order, ordered):
+        self._order = order
+        self._ties = _find_ties(ordered, self.tables.scratch)
+
+
+def sort_together(a, b):
+    """Sort the columns of two objects of one era at once, which takes less time."""
+    fresh = a._order is None and b._order is None and a.tables is b.tables
+    dtype = a.values.dtype
+    if not fresh or b.values.dtype != dtype or dtype.kind != "f" or dtype.itemsize < 4:
+        return
+    m, k = a.values.shape[1], b.values.shape[1]
+    scratch = a.tables.scratch
+    columns = scratch.array("columns", (m + k, len(a)), dtype)
+    columns[:m], columns[m:] = a.values.T, b.values.T
+    order, ordered = stable_order(columns, scratch, a.tables.next_order())
+    a._take(order[:m], ordered[:m])
+    b._take(order[m:], ordered[m:])
 
 
 def _find_ties(ordered, scratch):

@@ -115,7 +115,9 @@ def stable_order(columns, scratch=None, name="order"):
     if len(pairs):
         # a row of `wrong` is one shorter than a row of `ordered`
         rows = pairs // (n - 1)
-        uneven = np.bincount(rows, minlength=m) > _MAX_WRONG * n
+        uneven = np.zeros(m, dtype=bool)
+        if len(pairs) > _MAX_WRONG * n:
+            uneven = np.bincount(rows, minlength=m) > _MAX_WRONG * n
         pairs += rows
         pairs = pairs[~uneven[rows]] if uneven.any() else pairs
         uneven[_exchange(order.reshape(-1), ordered.reshape(-1), pairs, n)] = True

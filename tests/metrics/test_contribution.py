@@ -182,3 +182,12 @@ def test_an_infinite_meta_model_is_refused(bad):
     meta.iloc[3] = bad
     with pytest.raises(ValueError, match="1 values of meta_model are infinite"):
         mmc_score(y, p, meta)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8])
+def test_models_sorted_beside_the_meta_model_keep_their_ties(dtype):
+    y, p, meta = make_era(10, n=400)
+    p = (10 * p).round().astype(dtype)
+    for other in (meta.astype(dtype), meta.round(1), (9 * meta).astype(np.int8)):
+        expected = scoring.correlation_contribution(p, other.rename("meta"), y)
+        assert_allclose(mmc_score(y, p, other), expected, rtol=0, atol=1e-12)
