@@ -145,9 +145,10 @@ class RankedColumns:
 def sort_together(a, b):
     """Sort the columns of two objects of one era at once, which takes less time."""
     fresh = a._order is None and b._order is None and a.tables is b.tables
-    dtype = a.values.dtype
-    if not fresh or b.values.dtype != dtype or dtype.kind != "f" or dtype.itemsize < 4:
+    floats = np.float32, np.float64
+    if not fresh or a.values.dtype not in floats or b.values.dtype not in floats:
         return
+    dtype = np.result_type(a.values, b.values)
     m, k = a.values.shape[1], b.values.shape[1]
     scratch = a.tables.scratch
     columns = scratch.array("columns", (m + k, len(a)), dtype)
