@@ -232,7 +232,9 @@ class _ManyTies:
         self.half_steps = 2 * (self.starts % n) + self.counts - 1
 
     def correct_products(self, sums, ranked, tables, transform):
-        parts = np.add.reduceat(ranked[self.columns].ravel(), self.starts)
+        if len(self.columns) < len(ranked):
+            ranked = ranked[self.columns]
+        parts = np.add.reduceat(ranked.ravel(), self.starts)
         parts *= self._values(tables, transform)
         sums[self.columns] = np.add.reduceat(parts, self.first)
 
