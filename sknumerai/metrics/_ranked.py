@@ -162,19 +162,16 @@ def _find_ties(ordered, scratch):
     m, n = ordered.shape
     equal = scratch.array("equal", (m, max(n - 1, 0)), bool)
     np.equal(ordered[:, 1:], ordered[:, :-1], out=equal)
-    if not equal.any():
-        return []
-    pairs = np.flatnonzero(equal)
-    columns = pairs // (n - 1)
-    many = np.bincount(columns, minlength=m) > _MANY * n
+    counts = np.count_nonzero(equal, axis=1)
+    many = counts > _MANY * n
     found = []
     if many.any():
         found.append(_ManyTies(np.flatnonzero(many), equal[many]))
-    if not many.all():
-        keep = ~many[columns]
-        if keep.any():
-            # a row of `equal` is one shorter than a row of `ordered`
-            found.append(_FewTies((pairs + columns)[keep], n))
+        equal[many] = False
+    if counts[~many].any():
+        pairs = np.flatnonzero(equal)
+        # a row of `equal` is one shorter than a row of `ordered`
+        found.append(_FewTies(pairs + pairs // (n - 1), n))
     return found
 
 
