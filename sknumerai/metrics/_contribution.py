@@ -218,8 +218,8 @@ def contribution_of(
     if top_bottom is not None:
         neutral = orthogonalize(pred.gaussian(), other)
         return top_bottom_covariance(target, neutral, top_bottom, caller)
-    share = (other @ target) / square
-    return (pred.products(target) - share * pred.products(other)) / len(target)
+    # the target is made orthogonal instead of each prediction: the same products
+    return pred.products(target - (other @ target) / square * other) / len(target)
 
 
 def top_bottom_covariance(target, scores, top_bottom, caller):

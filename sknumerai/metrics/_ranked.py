@@ -120,11 +120,12 @@ class RankedColumns:
         if transform not in self._dense:
             # one column after the other in memory, as they are written
             dense = np.empty(self.order.shape)
-            table = self.tables.whole(len(self), transform)[0]
-            for column, order in zip(dense, self.order):
-                column[order] = table
+            rising = self.tables.scratch.array("ranked", dense.shape, np.float64)
+            rising[:] = self.tables.whole(len(self), transform)[0]
             for ties in self.ties:
-                ties.correct_dense(dense, self.order, self.tables, transform)
+                ties.correct_rising(rising, self.tables, transform)
+            for column, order, values in zip(dense, self.order, rising):
+                column[order] = values
             self._dense[transform] = dense.T
         return self._dense[transform]
 
@@ -162,14 +163,20 @@ def _find_ties(ordered, scratch):
     m, n = ordered.shape
     equal = scratch.array("equal", (m, max(n - 1, 0)), bool)
     np.equal(ordered[:, 1:], ordered[:, :-1], out=equal)
-    counts = np.count_nonzero(equal, axis=1)
-    many = counts > _MANY * n
+    # one count of all is much faster than one of each column, and often enough
+    total = np.count_nonzero(equal)
+    if not total:
+        return []
     found = []
-    if many.any():
-        found.append(_ManyTies(np.flatnonzero(many), equal[many]))
-        equal[many] = False
-    if counts[~many].any():
-        pairs = np.flatnonzero(equal)
+    if total > _MANY * n:
+        many = np.count_nonzero(equal, axis=1) > _MANY * n
+        if many.all():
+            return [_ManyTies(np.arange(m), equal)]
+        if many.any():
+            found.append(_ManyTies(np.flatnonzero(many), equal[many]))
+            equal[many] = False
+    pairs = np.flatnonzero(equal)
+    if len(pairs):
         # a row of `equal` is one shorter than a row of `ordered`
         found.append(_FewTies(pairs + pairs // (n - 1), n))
     return found
@@ -183,7 +190,7 @@ class _FewTies:
         np.greater(pairs[1:] - pairs[:-1], 1, out=new[1:])
         first = np.flatnonzero(new)
         starts = pairs[first]
-        counts = np.diff(first, append=len(pairs)) + 1
+        counts = _gaps(first, len(pairs)) + 1
         skipped = starts - (np.cumsum(counts) - counts)
         self.n = n
         # flat positions of all values in runs, sorted
@@ -200,9 +207,8 @@ class _FewTies:
         self._add(total, is_ - was)
         self._add(squares, is_**2 - was**2)
 
-    def correct_dense(self, dense, order, tables, transform):
-        _, is_ = self._values(tables, transform)
-        dense[self.columns, order.ravel()[self.at]] = is_
+    def correct_rising(self, rising, tables, transform):
+        rising.ravel()[self.at] = self._values(tables, transform)[1]
 
     def _values(self, tables, transform):
         whole, half = tables.whole(self.n, transform), tables.half(self.n, transform)
@@ -222,11 +228,16 @@ class _ManyTies:
         self.n = n
         self.columns = columns
         self.starts = np.flatnonzero(new)
-        self.counts = np.diff(self.starts, append=new.size)
+        self.counts = _gaps(self.starts, new.size)
         # the run that each column begins with
-        self.first = np.searchsorted(self.starts, np.arange(len(columns)) * n)
-        # twice the mean rank, counted from 0
-        self.half_steps = 2 * (self.starts % n) + self.counts - 1
+        offsets = np.arange(len(columns)) * n
+        self.first = np.searchsorted(self.starts, offsets)
+        # twice the mean rank in its column, counted from 0
+        runs = _gaps(self.first, len(self.starts))
+        self.half_steps = self.starts - np.repeat(offsets, runs)
+        self.half_steps *= 2
+        self.half_steps += self.counts
+        self.half_steps -= 1
 
     def correct_products(self, sums, ranked, tables, transform):
         if len(self.columns) < len(ranked):
@@ -241,14 +252,20 @@ class _ManyTies:
         total[self.columns] = np.add.reduceat(weighted, self.first)
         squares[self.columns] = np.add.reduceat(weighted * values, self.first)
 
-    def correct_dense(self, dense, order, tables, transform):
+    def correct_rising(self, rising, tables, transform):
         values = np.repeat(self._values(tables, transform), self.counts)
-        rows = dense[self.columns]
-        np.put_along_axis(rows, order[self.columns], values.reshape(-1, self.n), 1)
-        dense[self.columns] = rows
+        rising[self.columns] = values.reshape(-1, self.n)
 
     def _values(self, tables, transform):
         return tables.half(self.n, transform)[self.half_steps]
+
+
+def _gaps(starts, end):
+    """Distances from each of some positions to the next, of the last to the end."""
+    gaps = np.empty_like(starts)
+    np.subtract(starts[1:], starts[:-1], out=gaps[:-1])
+    gaps[-1:] = end - starts[-1:]
+    return gaps
 
 
 def _transformed(ranks, n, transform):
