@@ -96,13 +96,9 @@ def alpha_score(
     0.0114
     """
 
-    def formula(target, pred, neutralizers, sample_weight):
-        weights = _weights(pred.gaussian(1.5), neutralizers, sample_weight)
-        return centered(target, pred.target_mean) @ weights / len(target)
-
     _check_weight(sample_weight, "alpha_score")
     return score_by_era(
-        formula,
+        alpha_of,
         y_true,
         y_pred,
         sides={"neutralizers": neutralizers, "sample_weight": sample_weight},
@@ -210,6 +206,12 @@ def neutralized_weights(
     if isinstance(y_pred, pd.Series):
         return pd.Series(out[:, 0], index=y_pred.index, name=y_pred.name)
     return out[:, 0] if np.ndim(y_pred) == 1 else out
+
+
+def alpha_of(target, pred, neutralizers, sample_weight):
+    """Alpha of one era: a target (n,), RankedColumns of m models and side inputs."""
+    weights = _weights(pred.gaussian(1.5), neutralizers, sample_weight)
+    return centered(target, pred.target_mean) @ weights / len(target)
 
 
 def _weights(scores, neutralizers, sample_weight):

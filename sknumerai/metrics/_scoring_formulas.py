@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from sknumerai.metrics._alpha import alpha_of
 from sknumerai.metrics._by_era import Formula
 from sknumerai.metrics._contribution import (
     contribution_of,
@@ -50,6 +51,7 @@ DEFAULT = {
     ("features",): ("fnc", "max_feature_exposure"),
     ("neutralizers",): ("neutral_corr",),
     ("meta_model", "neutralizers"): ("neutral_contribution",),
+    ("neutralizers", "sample_weight"): ("alpha",),
     ("example_predictions",): ("example_correlation",),
     ("features", "example_predictions"): (
         "exposure_dissimilarity",
@@ -61,6 +63,14 @@ MORE = {
     ("benchmark",): ("benchmark_correlation",),
     ("features",): ("fnc_top_bottom_200", "legacy_fnc", "rms_feature_exposure"),
 }
+# Only where a list names them: they follow assets from era to era, and ids of Numerai
+# Classic change with every era.
+NAMED_ONLY = {
+    (): ("churn",),
+    ("neutralizers",): ("neutral_churn",),
+    ("neutralizers", "sample_weight"): ("turnover",),
+}
+LINKED = tuple(name for names in NAMED_ONLY.values() for name in names)
 # What "all" says of these, beside their mean.
 FIGURES = (
     "std",
@@ -263,6 +273,17 @@ def _neutral_contribution_of(wanted, target, pred, meta_model, neutralizers):
     return {"neutral_contribution": np.nan if pred.is_constant()[0] else score}
 
 
+def _nothing_of(wanted, target, pred, sample_weight):
+    return {}
+
+
+def _alpha_of(wanted, target, pred, neutralizers, sample_weight):
+    if "alpha" not in wanted:
+        return {}
+    neutralizers = as_columns(neutralizers, CALLER)
+    return {"alpha": alpha_of(target, pred, neutralizers, sample_weight)[0]}
+
+
 def _example_of(wanted, target, pred, example_predictions):
     if "example_correlation" not in wanted:
         return {}
@@ -290,7 +311,7 @@ def _top_bottom_corr(target, pred):
 # Names without an aggregate are of eras, and the side inputs that each needs.
 NEEDS = {
     name: sides
-    for table in (DEFAULT, MORE)
+    for table in (DEFAULT, MORE, NAMED_ONLY)
     for sides, names in table.items()
     for name in names
     if not name.endswith(tuple(f"_{aggregate}" for aggregate in AGGREGATES))
@@ -303,6 +324,9 @@ FUNCTIONS = {
     ("features",): _features_of,
     ("neutralizers",): _neutral_of,
     ("meta_model", "neutralizers"): _neutral_contribution_of,
+    # by itself there for its coverage alone
+    ("sample_weight",): _nothing_of,
+    ("neutralizers", "sample_weight"): _alpha_of,
     ("example_predictions",): _example_of,
     ("features", "example_predictions"): _dissimilarity_of,
 }

@@ -16,7 +16,9 @@ from sknumerai.datasets import make_numerai
 from sknumerai.exceptions import HorizonWarning, LeakageWarning, ScoringError
 from sknumerai.metrics import (
     PayoutPolicy,
+    alpha_score,
     bmc_score,
+    churn_score,
     cwmm_score,
     exposure_dissimilarity,
     fnc_dissimilarity_score,
@@ -27,14 +29,17 @@ from sknumerai.metrics import (
     max_drawdown,
     max_feature_exposure,
     mmc_score,
+    neutral_churn_score,
     neutral_contribution_score,
     neutral_corr_score,
+    neutralized_weights,
     numerai_corr_score,
     numerai_scoring,
     payout_score,
     prediction_correlation_score,
     rms_feature_exposure,
     spearman_score,
+    turnover_score,
 )
 
 N_ERAS = 16
@@ -510,3 +515,95 @@ def test_bad_rows_of_the_caller_raise(data, fitted, benchmark):
     for wrong in (np.r_[y, y], y.to_numpy()[:-50], y.tolist() * 2):
         with pytest.raises(ScoringError, match=f"800 rows and y has {len(wrong)}"):
             scoring(fitted, X, wrong)
+
+
+@pytest.fixture(scope="module")
+def signals():
+    rng = np.random.default_rng(3)
+    index = pd.MultiIndex.from_product(
+        [[3, 4, 5, 6], [f"T{i}" for i in range(60)]], names=["era", "ticker"]
+    )
+    X = pd.DataFrame(rng.normal(size=(240, 4)), index=index, columns=list("abcd"))
+    X += np.tile(rng.normal(size=(60, 4)), (4, 1))
+    y = X["a"] + rng.normal(size=240)
+    weight = pd.Series(rng.uniform(0.5, 1, size=240), index=index)
+    return X, y, X[["c", "d"]] / 20, weight
+
+
+LINKED = ["alpha", "churn", "neutral_churn", "turnover"]
+
+
+def test_scores_of_signals_are_the_metrics_own(signals):
+    X, y, neutralizers, weight = signals
+    model = Ridge().fit(X, y)
+    shuffled = np.random.default_rng(0).permutation(len(X))
+    scoring = numerai_scoring(
+        neutralizers=neutralizers.iloc[shuffled],
+        sample_weight=weight.iloc[shuffled],
+        metrics=["corr", *LINKED],
+    )
+
+    scores = scoring(model, X, y)
+    table = scoring.era_table(model, X, y)
+    pred = pd.Series(model.predict(X), index=X.index)
+    traded = neutralized_weights(pred, neutralizers, weight, normalize=True)
+    expected = {
+        "alpha": alpha_score(y, pred, neutralizers, weight),
+        "churn": churn_score(None, pred),
+        "neutral_churn": neutral_churn_score(None, pred, neutralizers),
+        "turnover": turnover_score(None, traded),
+    }
+    for name, value in expected.items():
+        assert scores[name] == pytest.approx(value, rel=1e-12), name
+    assert table["churn"].isna().tolist() == [True, False, False, False]
+    assert table["alpha"].notna().all()
+
+
+def test_columns_of_x_may_be_the_neutralizers_of_churn(signals):
+    X, y = signals[:2]
+    model = Ridge().fit(X, y)
+    given = numerai_scoring(neutralizers=X[["c", "d"]], metrics=["neutral_churn"])
+    named = numerai_scoring(neutralizers=["c", "d"], metrics=["neutral_churn"])
+    assert given(model, X, y)["neutral_churn"] == named(model, X, y)["neutral_churn"]
+
+
+def test_alpha_is_there_by_default_and_what_follows_assets_is_not(signals):
+    X, y, neutralizers, weight = signals
+    model = Ridge().fit(X, y)
+    for metrics in ("default", "all"):
+        scoring = numerai_scoring(
+            neutralizers=neutralizers, sample_weight=weight, metrics=metrics
+        )
+        scores = scoring(model, X, y)
+        assert "alpha" in scores
+        assert not {"churn", "neutral_churn", "turnover"} & set(scores)
+        assert scores["sample_weight_coverage"] == 1
+
+
+def test_neutralizers_that_lack_an_era_give_nan_with_a_warning(signals):
+    X, y, neutralizers, weight = signals
+    model = Ridge().fit(X, y)
+    scoring = numerai_scoring(
+        neutralizers=neutralizers.drop(index=5, level="era"),
+        sample_weight=weight,
+        metrics=["corr", *LINKED],
+        min_coverage=0.5,
+    )
+    scores = scoring(model, X, y)
+    assert scores["neutralizers_coverage"] == 0.75
+    assert np.isfinite([scores["corr"], scores["alpha"], scores["churn"]]).all()
+    assert np.isnan([scores["neutral_churn"], scores["turnover"]]).all()
+
+
+def test_ids_that_never_come_again_have_no_churn(data, fitted):
+    scoring = numerai_scoring(metrics=["churn"])
+    with pytest.raises(ScoringError, match="churn_score"):
+        scoring(fitted, data.data, data.target)
+
+
+def test_sample_weight_alone_says_what_is_missing(signals):
+    with pytest.raises(ValueError, match="Pass neutralizers="):
+        numerai_scoring(sample_weight=signals[3])
+    frame = signals[0]
+    with pytest.raises(ValueError, match="sample_weight must be one column"):
+        numerai_scoring(neutralizers=frame, sample_weight=frame)
