@@ -10,6 +10,7 @@ import pytest
     "statement, absent",
     [
         ("import sknumerai", "torch"),
+        ("import sknumerai.utils", "torch"),
         ("import sknumerai.metrics", "torch"),
         ("import sknumerai.datasets", "torch"),
         ("import sknumerai.model_selection", "torch"),

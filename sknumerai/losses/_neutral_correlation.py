@@ -4,7 +4,6 @@
 
 from sknumerai.losses._era_score import EraScoreLoss
 from sknumerai.losses._eras import mean_counting
-from sknumerai.losses._projection import neutral_residuals
 from sknumerai.losses._ranked import (
     RankedEras,
     check_temperature,
@@ -12,6 +11,7 @@ from sknumerai.losses._ranked import (
     gaussian,
     side_columns,
 )
+from sknumerai.utils._tensor_residuals import neutral_residuals
 
 
 class NeutralCorrelationLoss(EraScoreLoss):
@@ -133,7 +133,7 @@ class NeutralCorrelationLoss(EraScoreLoss):
         eras = RankedEras(y_pred, y_true, sample_weight, groups, self.temperature)
         scores = gaussian(eras.ranks(eras.y_pred))
         rest = neutral_residuals(
-            scores, features, eras.inside, groups, fit_intercept=self.fit_intercept
+            scores, features, groups, eras.inside, fit_intercept=self.fit_intercept
         )
         if self.proportion != 1:
             rest = scores + self.proportion * (rest - scores)

@@ -4,12 +4,11 @@
 
 from numbers import Integral
 
-import torch
 from torch import nn
 
 from sknumerai.modules._batch_norm import BatchNorm
 from sknumerai.modules._mlp import MLP
-from sknumerai.modules._projection import Residuals
+from sknumerai.utils._tensor_residuals import neutral_residuals
 
 
 class NeutralizedMLP(nn.Module):
@@ -191,16 +190,7 @@ class NeutralizedMLP(nn.Module):
         """
         if self.neutralizers is not None:
             X = X[:, list(self.neutralizers)]
-        if groups is None or not len(X):
-            return Residuals(X, fit_intercept=self.fit_intercept)(values)
-        parts, rows_of_parts = [], []
-        for code in range(int(groups.max()) + 1):
-            rows = (groups == code).nonzero()[:, 0]
-            residuals = Residuals(X[rows], fit_intercept=self.fit_intercept)
-            parts.append(residuals(values[rows]))
-            rows_of_parts.append(rows)
-        order = torch.cat(rows_of_parts)
-        return torch.zeros_like(values).index_copy(0, order, torch.cat(parts))
+        return neutral_residuals(values, X, groups, fit_intercept=self.fit_intercept)
 
     def extra_repr(self):
         """Say the parameters.

@@ -1,4 +1,8 @@
-"""Residuals of least squares on the features of an era, with a gradient."""
+"""Residuals of least squares on the features of each era, with a gradient.
+
+Networks and losses share this file, and both lie above this subpackage. It needs torch,
+so that ``sknumerai.utils`` does not import it.
+"""
 
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -14,6 +18,68 @@ _NOTHING = 1e-10
 # Integers up to here are exact in float32.
 _FLOAT32_EXACT = 2**24
 _N_INVERSE_STEPS = 6
+
+
+def neutral_residuals(
+    values, features, groups=None, inside=None, *, fit_intercept=False
+):
+    """Subtract in each era the least-squares fit by the features.
+
+    Parameters
+    ----------
+    values : torch.Tensor of shape (n, k)
+        What to make neutral.
+
+    features : torch.Tensor of shape (n, m)
+        Finite numbers; gets no gradient.
+
+    groups : torch.Tensor of shape (n,) of int64, or None, default=None
+        Era codes; None means one era.
+
+    inside : torch.Tensor of shape (n, k) of bool, or None, default=None
+        The cells that count; the fit of each column is over these. None is all.
+
+    fit_intercept : bool, default=False
+        Whether a constant is fitted too.
+
+    Returns
+    -------
+    torch.Tensor of shape (n, k)
+        Residuals, 0 outside. Exactly 0 where the features explain all but rounding.
+    """
+    n, k = values.shape
+    if groups is None:
+        eras = [torch.arange(n, device=values.device)]
+    else:
+        order = torch.argsort(groups, stable=True)
+        eras = torch.split(order, torch.bincount(groups).tolist())
+    parts, places = [], []
+    for rows in eras:
+        for columns, picked in _fits(rows, k, inside):
+            residuals = Residuals(features[picked], fit_intercept=fit_intercept)
+            cells = picked[:, None] * k + columns
+            parts.append(residuals(values.reshape(-1)[cells]).reshape(-1))
+            places.append(cells.reshape(-1))
+    if not parts:
+        return values * 0.0
+    out = torch.zeros_like(values).reshape(-1)
+    out = out.index_copy(0, torch.cat(places), torch.cat(parts))
+    return out.reshape(values.shape)
+
+
+def _fits(rows, k, inside):
+    """Yield the columns that one fit serves, with its rows."""
+    columns = torch.arange(k, device=rows.device)
+    if inside is None:
+        together = [(columns, rows)]
+    else:
+        masks = inside[rows]
+        alike = k == 1 or bool((masks == masks[:, :1]).all())
+        parts = [columns] if alike else columns.split(1)
+        together = [(part, rows[masks[:, part[0]]]) for part in parts]
+    for part, picked in together:
+        if len(picked):
+            yield part, picked
 
 
 class Residuals:
@@ -39,7 +105,8 @@ class Residuals:
     def __init__(self, features, *, fit_intercept=False):
         A = features.detach()
         if not A.is_floating_point():
-            A = A.to(torch.float32)
+            # integers of more than 16 bits may not be exact in float32
+            A = A.to(torch.float32 if A.element_size() <= 2 else torch.float64)
         # features that are missing for a whole era are constant
         if fit_intercept:
             A = A[:, (A != A[:1]).any(dim=0)]
