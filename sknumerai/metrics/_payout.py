@@ -14,7 +14,7 @@ from sknumerai.metrics._aggregates import aggregate_scores, check_aggregate
 from sknumerai.metrics._by_era import Formula, score_tables
 from sknumerai.metrics._contribution import contribution_of
 from sknumerai.metrics._correlation import corr_of
-from sknumerai.metrics._payout_policy import check_policy
+from sknumerai.metrics._policy_argument import check_policy
 from sknumerai.utils import target_horizon
 
 # Numerai's targets look so many days ahead.

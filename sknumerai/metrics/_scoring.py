@@ -4,7 +4,7 @@
 
 from sknumerai.metrics._era_scoring import EraScoring
 from sknumerai.metrics._inputs import check_min_coverage
-from sknumerai.metrics._payout_policy import check_policy
+from sknumerai.metrics._policy_argument import check_policy
 from sknumerai.metrics._scoring_formulas import CALLER, names_of
 from sknumerai.metrics._side_inputs import SideInputs, as_input
 

@@ -4,33 +4,129 @@
 
 from numbers import Integral, Real
 
+import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.modules import ConvSELUNet
+from sknumerai.neural_network._base import BaseNeuralNet
 from sknumerai.neural_network._normalized_decay import NormalizedWeightDecayMixin
 from sknumerai.neural_network._pieces import in_pieces
+from sknumerai.neural_network._presets import CONV_SELU, from_preset
 
-CONV_SELU_CONSTRAINTS = {
-    "conv_axis": [StrOptions({"features", "time"})],
-    "n_steps": [Interval(Integral, 1, None, closed="left")],
-    "conv_channels": [tuple, list],
-    "kernel_sizes": [tuple, list],
-    "pool_size": [Interval(Integral, 1, None, closed="left")],
-    "dense_features": [tuple, list],
-    "alpha_dropout": [Interval(Real, 0, 1, closed="left")],
-    "prediction_limits": [tuple, list, None],
-    "normalized_weight_decay": ["boolean"],
-    "decay_epochs": [Interval(Integral, 1, None, closed="left"), None],
-    "lr_patience": [Interval(Integral, 1, None, closed="left"), None],
-    "lr_factor": [Interval(Real, 0, 1, closed="neither")],
-    "min_lr": [Interval(Real, 0, None, closed="left")],
-}
 # Numbers of the widest layer of a training batch: 256 MB in float32
 _MOST = 2**26
 
 
-class ConvSELUMixin(NormalizedWeightDecayMixin):
-    """The module, its memory, its schedule; mixes with `BaseNeuralNet`."""
+class BaseConvSELU(NormalizedWeightDecayMixin, BaseNeuralNet):
+    """Base class: parameters, module and its memory, schedule of the learning rate."""
+
+    _parameter_constraints: dict = {
+        **BaseNeuralNet._parameter_constraints,
+        "conv_axis": [StrOptions({"features", "time"})],
+        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "conv_channels": [tuple, list],
+        "kernel_sizes": [tuple, list],
+        "pool_size": [Interval(Integral, 1, None, closed="left")],
+        "dense_features": [tuple, list],
+        "alpha_dropout": [Interval(Real, 0, 1, closed="left")],
+        "prediction_limits": [tuple, list, None],
+        "normalized_weight_decay": ["boolean"],
+        "decay_epochs": [Interval(Integral, 1, None, closed="left"), None],
+        "lr_patience": [Interval(Integral, 1, None, closed="left"), None],
+        "lr_factor": [Interval(Real, 0, 1, closed="neither")],
+        "min_lr": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        conv_axis="features",
+        *,
+        n_steps=1,
+        conv_channels=(128, 256),
+        kernel_sizes=(3, 5),
+        pool_size=2,
+        dense_features=(256, 128, 64),
+        alpha_dropout=0.1,
+        prediction_limits=None,
+        loss="mse",
+        lr=1e-3,
+        max_epochs=100,
+        batch_size="auto",
+        batch_by="auto",
+        optimizer=torch.optim.AdamW,
+        weight_decay=0.005,
+        normalized_weight_decay=True,
+        decay_epochs=None,
+        lr_patience=5,
+        lr_factor=0.5,
+        min_lr=1e-5,
+        n_validation_eras="auto",
+        embargo="auto",
+        monitor="auto",
+        patience=10,
+        min_delta=0.0,
+        feature_range="auto",
+        input_noise=None,
+        warm_start=False,
+        callbacks=None,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            loss=loss,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            batch_by=batch_by,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            n_validation_eras=n_validation_eras,
+            embargo=embargo,
+            monitor=monitor,
+            patience=patience,
+            min_delta=min_delta,
+            feature_range=feature_range,
+            input_noise=input_noise,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.conv_axis = conv_axis
+        self.n_steps = n_steps
+        self.conv_channels = conv_channels
+        self.kernel_sizes = kernel_sizes
+        self.pool_size = pool_size
+        self.dense_features = dense_features
+        self.alpha_dropout = alpha_dropout
+        self.prediction_limits = prediction_limits
+        self.normalized_weight_decay = normalized_weight_decay
+        self.decay_epochs = decay_epochs
+        self.lr_patience = lr_patience
+        self.lr_factor = lr_factor
+        self.min_lr = min_lr
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """Make an estimator with the settings of the source.
+
+        Parameters
+        ----------
+        name : {'article'}
+            The settings of the article: convolutions over one step of time, batches of
+            1,024, 100 epochs without early stopping.
+
+        **overrides : dict
+            Parameters that differ from the preset.
+
+        Returns
+        -------
+        estimator : object
+            Not fitted.
+        """
+        return from_preset(cls, CONV_SELU, name, overrides)
 
     def _module_spec(self, n_features, n_outputs):
         limits = self.prediction_limits

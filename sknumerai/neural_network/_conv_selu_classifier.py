@@ -6,14 +6,10 @@ import numpy as np
 import torch
 
 from sknumerai.neural_network._classifier import BaseNeuralNetClassifier
-from sknumerai.neural_network._conv_selu import (
-    CONV_SELU_CONSTRAINTS,
-    ConvSELUMixin,
-)
-from sknumerai.neural_network._presets import CONV_SELU, from_preset
+from sknumerai.neural_network._conv_selu import BaseConvSELU
 
 
-class ConvSELUClassifier(ConvSELUMixin, BaseNeuralNetClassifier):
+class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
     """Convolutions and a self-normalizing perceptron, for classes.
 
     The second network of an article of 2018 [1]_, when Numerai's targets were 0 and 1 and
@@ -221,8 +217,8 @@ class ConvSELUClassifier(ConvSELUMixin, BaseNeuralNetClassifier):
     """
 
     _parameter_constraints: dict = {
+        **BaseConvSELU._parameter_constraints,
         **BaseNeuralNetClassifier._parameter_constraints,
-        **CONV_SELU_CONSTRAINTS,
     }
 
     def __init__(
@@ -262,6 +258,14 @@ class ConvSELUClassifier(ConvSELUMixin, BaseNeuralNetClassifier):
         verbose=0,
     ):
         super().__init__(
+            conv_axis,
+            n_steps=n_steps,
+            conv_channels=conv_channels,
+            kernel_sizes=kernel_sizes,
+            pool_size=pool_size,
+            dense_features=dense_features,
+            alpha_dropout=alpha_dropout,
+            prediction_limits=prediction_limits,
             loss=loss,
             lr=lr,
             max_epochs=max_epochs,
@@ -269,6 +273,11 @@ class ConvSELUClassifier(ConvSELUMixin, BaseNeuralNetClassifier):
             batch_by=batch_by,
             optimizer=optimizer,
             weight_decay=weight_decay,
+            normalized_weight_decay=normalized_weight_decay,
+            decay_epochs=decay_epochs,
+            lr_patience=lr_patience,
+            lr_factor=lr_factor,
+            min_lr=min_lr,
             n_validation_eras=n_validation_eras,
             embargo=embargo,
             monitor=monitor,
@@ -282,39 +291,6 @@ class ConvSELUClassifier(ConvSELUMixin, BaseNeuralNetClassifier):
             random_state=random_state,
             verbose=verbose,
         )
-        self.conv_axis = conv_axis
-        self.n_steps = n_steps
-        self.conv_channels = conv_channels
-        self.kernel_sizes = kernel_sizes
-        self.pool_size = pool_size
-        self.dense_features = dense_features
-        self.alpha_dropout = alpha_dropout
-        self.prediction_limits = prediction_limits
-        self.normalized_weight_decay = normalized_weight_decay
-        self.decay_epochs = decay_epochs
-        self.lr_patience = lr_patience
-        self.lr_factor = lr_factor
-        self.min_lr = min_lr
-
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of the source.
-
-        Parameters
-        ----------
-        name : {'article'}
-            The settings of the article: convolutions over one step of time, batches of
-            1,024, 100 epochs without early stopping.
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : ConvSELUClassifier
-            Not fitted.
-        """
-        return from_preset(cls, CONV_SELU, name, overrides)
 
     def predict_proba(self, X, groups=None):
         """Predict the probabilities of the classes.

@@ -3,17 +3,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-import torch
 
 from sknumerai.neural_network._base import BaseNeuralNetRegressor
-from sknumerai.neural_network._conv_selu import (
-    CONV_SELU_CONSTRAINTS,
-    ConvSELUMixin,
-)
-from sknumerai.neural_network._presets import CONV_SELU, from_preset
+from sknumerai.neural_network._conv_selu import BaseConvSELU
 
 
-class ConvSELURegressor(ConvSELUMixin, BaseNeuralNetRegressor):
+class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
     """Convolutions and a self-normalizing perceptron for one or several targets.
 
     The network of :class:`ConvSELUClassifier`, from an article of 2018 [1]_, for targets of
@@ -217,102 +212,6 @@ class ConvSELURegressor(ConvSELUMixin, BaseNeuralNetRegressor):
     >>> model.fit(bunch.data, bunch.target).predict(bunch.data).shape
     (400,)
     """
-
-    _parameter_constraints: dict = {
-        **BaseNeuralNetRegressor._parameter_constraints,
-        **CONV_SELU_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        conv_axis="features",
-        *,
-        n_steps=1,
-        conv_channels=(128, 256),
-        kernel_sizes=(3, 5),
-        pool_size=2,
-        dense_features=(256, 128, 64),
-        alpha_dropout=0.1,
-        prediction_limits=None,
-        loss="mse",
-        lr=1e-3,
-        max_epochs=100,
-        batch_size="auto",
-        batch_by="auto",
-        optimizer=torch.optim.AdamW,
-        weight_decay=0.005,
-        normalized_weight_decay=True,
-        decay_epochs=None,
-        lr_patience=5,
-        lr_factor=0.5,
-        min_lr=1e-5,
-        n_validation_eras="auto",
-        embargo="auto",
-        monitor="auto",
-        patience=10,
-        min_delta=0.0,
-        feature_range="auto",
-        input_noise=None,
-        warm_start=False,
-        callbacks=None,
-        device="cpu",
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            loss=loss,
-            lr=lr,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            batch_by=batch_by,
-            optimizer=optimizer,
-            weight_decay=weight_decay,
-            n_validation_eras=n_validation_eras,
-            embargo=embargo,
-            monitor=monitor,
-            patience=patience,
-            min_delta=min_delta,
-            feature_range=feature_range,
-            input_noise=input_noise,
-            warm_start=warm_start,
-            callbacks=callbacks,
-            device=device,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.conv_axis = conv_axis
-        self.n_steps = n_steps
-        self.conv_channels = conv_channels
-        self.kernel_sizes = kernel_sizes
-        self.pool_size = pool_size
-        self.dense_features = dense_features
-        self.alpha_dropout = alpha_dropout
-        self.prediction_limits = prediction_limits
-        self.normalized_weight_decay = normalized_weight_decay
-        self.decay_epochs = decay_epochs
-        self.lr_patience = lr_patience
-        self.lr_factor = lr_factor
-        self.min_lr = min_lr
-
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of the source.
-
-        Parameters
-        ----------
-        name : {'article'}
-            The settings of the article: convolutions over one step of time, batches of
-            1,024, 100 epochs without early stopping.
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : ConvSELURegressor
-            Not fitted.
-        """
-        return from_preset(cls, CONV_SELU, name, overrides)
 
     def predict(self, X, groups=None):
         """Predict the main target, or all columns of a two-dimensional `y`.
