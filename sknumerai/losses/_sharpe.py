@@ -54,9 +54,9 @@ class SharpeLoss(nn.Module):
 
     References
     ----------
-    .. [1] Pezier, J. (2005). In: Alexander, C. and Sheedy, E. (eds.), The Professional
-       Risk Managers' Handbook.
-    .. [2] Custom loss functions for XGBoost using PyTorch (2020). Numerai's forum.
+    .. [1] Pezier, J. (2004). Risk and Risk Aversion. In: Alexander, C. and Sheedy, E.
+       (eds.), The Professional Risk Managers' Handbook, chapter I.A.1.
+    .. [2] mdo (2020). Custom loss functions for XGBoost using PyTorch. Numerai's forum.
 
     Examples
     --------

@@ -47,7 +47,8 @@ class SoftRankCorrelationLoss(EraScoreLoss):
     ----------
     .. [1] Blondel, M., Teboul, O., Berthet, Q. and Djolonga, J. (2020). Fast
        Differentiable Sorting and Ranking. ICML.
-    .. [2] Koker, T. (2021). Differentiable Spearman in PyTorch. Numerai's forum.
+    .. [2] teddykoker (2021). Differentiable Spearman in PyTorch (Optimize for CORR
+       directly). Numerai's forum.
 
     Examples
     --------

@@ -75,7 +75,7 @@ class GroupTimeSeriesSplit(BaseEraSplitter):
     ----------
     .. [1] Numerai's documentation, "Benchmark Models".
 
-    .. [2] Sarfati, G. (2024). Learning to rank for the Numerai tournament, section 6.3.
+    .. [2] Sarfati, A. (2024). Numerai Tournament. Section 6.3.
 
     .. [3] Lopez de Prado, M. (2018). Advances in Financial Machine Learning, chapter 7.
        Wiley.

@@ -101,8 +101,11 @@ class FeatureReversalNoise(nn.Module):
     Notes
     -----
     Shape: input and output ``(batch_size, n_features)``. Random numbers come from
-    torch's global generator of the device. The scheme is from the thread "Feature
-    reversing input noise" in Numerai's forum, with features in [-0.5, 0.5].
+    torch's global generator of the device. The source has features in [-0.5, 0.5].
+
+    References
+    ----------
+    .. [1] mdo (2021). Feature reversing input noise. Numerai's forum.
 
     Examples
     --------
@@ -172,8 +175,11 @@ class CoupledGaussianDropout(nn.Module):
     Notes
     -----
     Shape: input and output have the same, any, shape. Random numbers come from torch's
-    global generator of the device. The formula is from the thread "Feature reversing
-    input noise" in Numerai's forum.
+    global generator of the device.
+
+    References
+    ----------
+    .. [1] mdo (2021). Feature reversing input noise. Numerai's forum.
 
     Examples
     --------

@@ -22,8 +22,8 @@ from sknumerai.exceptions import MissingErasError, UnknownHorizonError
 from sknumerai.metrics import numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit
 
-# Sarfati, "Learning to rank for the Numerai tournament", section 6.3: first and last
-# era of training, validation and test. The last test set ends with the data.
+# Sarfati, "Numerai Tournament", section 6.3: first and last era of training, validation
+# and test. The last test set ends with the data.
 PAPER = [
     (728, 883, 888, 900, 905, 917),
     (884, 896, 901, 913, 918, 930),
