@@ -44,7 +44,7 @@ class NeutralizedMLPLoss(nn.Module):
         What is correlated of the outputs: their ranks, or the quantiles of the standard
         normal at their ranks.
 
-    temperature : float, default=2.0
+    temperature : float, default=3.0
         Softness of the ranks, see `SoftRankCorrelationLoss`.
 
     Raises
@@ -100,7 +100,7 @@ class NeutralizedMLPLoss(nn.Module):
         *,
         loss_weights=(1, 1, 1, 1e-3, 1e-4),
         transform="rank",
-        temperature=2.0,
+        temperature=3.0,
     ):
         super().__init__()
         self.top_bottom = check_top_bottom(top_bottom)

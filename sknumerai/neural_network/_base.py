@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -21,6 +22,7 @@ from sknumerai.neural_network._inference import (
     scale_features,
     weights_of,
 )
+from sknumerai.neural_network._losses import LOSSES, make_loss
 from sknumerai.utils import check_eras, one_era, refuse_era_column
 
 
@@ -47,26 +49,7 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     __metadata_request__predict = {"groups": True}
 
     _parameter_constraints: dict = {
-        "loss": [
-            StrOptions(
-                {
-                    "mse",
-                    "corr",
-                    "spearman",
-                    "numerai_corr",
-                    "soft_rank",
-                    "top_bottom",
-                    "fnc",
-                    "mmc",
-                    "payout",
-                    "sharpe",
-                    "ranknet",
-                    "listnet",
-                    "listmle",
-                }
-            ),
-            callable,
-        ],
+        "loss": [StrOptions(set(LOSSES)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [
@@ -106,6 +89,8 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     _max_batch_rows = 4096
     _attends = False
     _scale_free = False
+    # Whether the outputs are logits; set in fit
+    _sigmoid = False
     # Whether the optimizer goes on from one stage to the next
     _keep_optimizer = False
 
@@ -229,6 +214,8 @@ default=None
         return self._to_units(self._apply(X, self._inference_forward, groups))
 
     def _to_units(self, outputs):
+        if self._sigmoid:
+            outputs = expit(outputs)  # logits
         return outputs * np.float32(self._y_scale) + np.float32(self._y_offset)
 
     # ------------------------------------------------------------------ hooks
@@ -269,9 +256,7 @@ default=None
 
     def _make_loss(self):
         """Return the loss as a module."""
-        from sknumerai.neural_network._fitting import make_loss
-
-        return make_loss(self.loss)
+        return make_loss(self.loss, type(self).__name__)
 
     def _forward_batch(self, module, X, batch, phase):
         """Return the output of the module in training, in view of the whole batch."""
@@ -322,6 +307,10 @@ default=None
         mean = np.average(y, weights=weight)
         scale = np.sqrt(np.average((y - mean) ** 2, weights=weight))
         return mean, scale if scale > 0 else 1.0
+
+    def _output_in_unit_interval(self):
+        """Whether the outputs of the module lie in [0, 1]."""
+        return False
 
     def _limit_targets(self, scaled):
         """Return scaled targets within what the output can reach."""

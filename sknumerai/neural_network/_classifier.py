@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.neural_network._base import BaseNeuralNet
+from sknumerai.neural_network._losses import check_classifier_loss
 from sknumerai.utils import check_eras
 
 
@@ -107,7 +108,12 @@ class BaseNeuralNetClassifier(ClassifierMixin, BaseNeuralNet):
             from sknumerai.neural_network._log_loss import LogLoss
 
             return LogLoss()
-        return super()._make_loss()
+        loss = super()._make_loss()
+        check_classifier_loss(loss, type(self).__name__)
+        return loss
+
+    def _to_units(self, outputs):
+        return outputs  # logits
 
     def _target_map(self, y, weight):
         return 0.0, 1.0

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.modules import ContextAwareEncoder
 from sknumerai.neural_network._base import BaseNeuralNetRegressor
-from sknumerai.neural_network._presets import CONTEXT_AWARE_RANKER
+from sknumerai.neural_network._presets import CONTEXT_AWARE_RANKER, from_preset
 
 
 class ContextAwareRanker(BaseNeuralNetRegressor):
@@ -80,9 +80,12 @@ class ContextAwareRanker(BaseNeuralNetRegressor):
         Whether all weights are penalized or those of the first layer alone, which
         select features.
 
-    loss : {'mse', 'corr', 'spearman'} or callable, default='spearman'
-        Loss, or the class or an instance of a torch loss, see
-        :mod:`sknumerai.losses`. 'spearman' is
+    loss : str or callable, default='spearman'
+        Loss: a name, or the class or an instance of a torch loss, called as in
+        :class:`MLPRegressor`. Row by row: 'mse', 'bce' and 'js'; over all rows of a
+        batch: 'pooled_corr'; over eras: 'corr', 'spearman', 'numerai_corr',
+        'soft_rank', 'top_bottom', 'fnc', 'exposure', 'mmc', 'payout', 'sharpe',
+        'ranknet', 'listnet' and 'listmle'. 'spearman' is
         :class:`sknumerai.losses.ApproximateSpearmanLoss`, whose instances take the
         paper's variants: `penalty_weight`, `penalty_norm` and `padding_mode`.
 
@@ -365,11 +368,7 @@ default='auto'
         estimator : ContextAwareRanker
             Not fitted.
         """
-        if name not in CONTEXT_AWARE_RANKER:
-            raise ValueError(
-                f"name must be one of {sorted(CONTEXT_AWARE_RANKER)}. Got {name!r}."
-            )
-        return cls(**{**CONTEXT_AWARE_RANKER[name], **overrides})
+        return from_preset(cls, CONTEXT_AWARE_RANKER, name, overrides)
 
     def _module_spec(self, n_features, n_outputs):
         given = self.output_range
@@ -444,6 +443,9 @@ default='auto'
         # in float64 sums over an era do not show the order of its rows
         exact = copy.deepcopy(module).double()
         return lambda X: exact(X.double())
+
+    def _output_in_unit_interval(self):
+        return self.output_range is not None and tuple(self.output_range) == (0, 1)
 
     def _target_map(self, y, weight):
         if self.output_range is None:

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import copy
-import inspect
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,9 +10,11 @@ import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sknumerai.losses import SupervisedAutoencoderLoss
 from sknumerai.modules import ConvAutoencoder
 from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
 from sknumerai.neural_network._bounded import unit_interval_map
+from sknumerai.neural_network._losses import check_protocol, make_loss
 from sknumerai.neural_network._presets import CONV_AUTOENCODER, from_preset
 from sknumerai.neural_network._transformer import with_index_of
 
@@ -48,10 +49,13 @@ class ConvAutoencoderRegressor(
         What follows the perceptron. With 'sigmoid', targets that leave [0, 1] are mapped
         to it inside; with 'identity' they are standardized.
 
-    loss : {'corr', 'pooled_corr', 'mse', 'spearman'} or callable, default='corr'
-        Loss of the predictions, or the class or an instance of a loss with the protocol of
-        :mod:`sknumerai.losses`. 'corr' is minus the Pearson correlation of each era;
-        'pooled_corr' that of all rows of a batch, whatever their era (the source).
+    loss : str or callable, default='corr'
+        Loss of the predictions: a name, or the class or an instance of a loss with the
+        protocol of :mod:`sknumerai.losses`. Row by row: 'mse', 'bce' and 'js'; over all rows of a
+        batch: 'pooled_corr'; over eras: 'corr', 'spearman', 'numerai_corr',
+        'soft_rank', 'top_bottom', 'fnc', 'exposure', 'mmc', 'payout', 'sharpe',
+        'ranknet', 'listnet' and 'listmle'. 'pooled_corr' is the
+        source's.
 
     recon_loss : {'auto', 'bce', 'mse', 'js'}, default='auto'
         Loss of the reconstruction: cross-entropy (the source), squared error or
@@ -76,7 +80,7 @@ class ConvAutoencoderRegressor(
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+        the losses that are taken over an era, else 'rows'.
 
     optimizer : callable, default=torch.optim.Adam
         Class of the perceptron's optimizer, called with parameters and `lr`. For further settings
@@ -216,7 +220,6 @@ class ConvAutoencoderRegressor(
         "head_dropout": [Interval(Real, 0, 1, closed="left")],
         "detach_code": ["boolean"],
         "output_activation": [StrOptions({"sigmoid", "identity"})],
-        "loss": [StrOptions({"corr", "pooled_corr", "mse", "spearman"}), callable],
         "recon_loss": [StrOptions({"auto", "bce", "mse", "js"})],
         "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
         "ae_lr": [Interval(Real, 0, None, closed="neither")],
@@ -374,19 +377,8 @@ class ConvAutoencoderRegressor(
         return [optimizer(parts, lr=self.ae_lr)]
 
     def _make_loss(self):
-        from sknumerai.losses import PooledCorrelationLoss, SupervisedAutoencoderLoss
-
-        loss = self.loss() if isinstance(self.loss, type) else self.loss
-        if loss == "pooled_corr":
-            loss = PooledCorrelationLoss()
-        if not isinstance(loss, str):
-            accepted = inspect.signature(getattr(loss, "forward", loss)).parameters
-            if not {"sample_weight", "groups"} <= set(accepted):
-                raise TypeError(
-                    f"loss must be one of the names, or a loss module whose forward "
-                    "takes (y_pred, y_true, sample_weight=None, groups=None), see "
-                    f"sknumerai.losses. Got {self.loss!r}."
-                )
+        loss = make_loss(self.loss, type(self).__name__)
+        check_protocol(loss)
         # the terms of the predictions and of the reconstruction
         recon_loss = self._recon_loss() if hasattr(self, "feature_range_") else "mse"
         return SupervisedAutoencoderLoss(loss, recon_loss)
@@ -398,12 +390,18 @@ class ConvAutoencoderRegressor(
         return module(X, logits)
 
     def _loss_terms(self, criterion, output, X, batch, phase):
+        from sknumerai.neural_network._training import call_loss
+
         extra = batch.sample_weight, batch.groups
         if phase.name == "pretrain":
             loss = criterion.recon_loss(output, X, *extra)
             return {"loss": loss, "reconstruction_loss": loss}
         recon = criterion.recon_loss(output[0], X, *extra)
-        targets = criterion.target_loss(output[1], batch.y, *extra)
+        targets = output[1]
+        if self._loss_takes_logits and self._output_in_unit_interval():
+            targets = torch.logit(targets, eps=1e-6)
+        side = self._side_inputs(X, batch)
+        targets = call_loss(criterion.target_loss, targets, batch.y, *extra, **side)
         return {
             "loss": recon + targets,
             "reconstruction_loss": recon,
@@ -424,6 +422,9 @@ class ConvAutoencoderRegressor(
                 f"they run from {low:.3g} to {high:.3g}. Pass feature_range=(low, high) "
                 "to have them mapped, or recon_loss='mse'."
             )
+
+    def _output_in_unit_interval(self):
+        return self.output_activation == "sigmoid"
 
     def _target_map(self, y, weight):
         if self.output_activation == "identity":

@@ -44,11 +44,12 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
         Limits that predictions are cut at, e.g. the (0.3, 0.7) that Numerai accepted in
         2018. Only ranks count today.
 
-    loss : {'mse', 'corr', 'spearman'} or callable, default='mse'
-        Loss, or the class or an instance of a torch loss, called with predictions and
-        targets (and with `sample_weight` and `groups` where its `forward` takes them).
-        'corr' is minus the Pearson correlation of each era, 'spearman' the paper's
-        approximation of rank correlation (see :mod:`sknumerai.losses`).
+    loss : str or callable, default='mse'
+        Loss: a name, or the class or an instance of a torch loss, called as in
+        :class:`MLPRegressor`. Row by row: 'mse', 'bce' and 'js'; over all rows of a
+        batch: 'pooled_corr'; over eras: 'corr', 'spearman', 'numerai_corr',
+        'soft_rank', 'top_bottom', 'fnc', 'exposure', 'mmc', 'payout', 'sharpe',
+        'ranknet', 'listnet' and 'listmle'.
 
     lr : float, default=1e-3
         Learning rate.
@@ -63,7 +64,7 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+        the losses that are taken over an era, else 'rows'.
 
     optimizer : callable, default=torch.optim.AdamW
         Class of the optimizer, called with parameters and `lr`. For further settings

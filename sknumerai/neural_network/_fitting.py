@@ -6,28 +6,13 @@ Imported inside ``fit`` alone, as ``_training`` is: not part of inference.
 # SPDX-License-Identifier: BSD-3-Clause
 
 import copy
-import inspect
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from sknumerai.losses import (
-    ApproximateSpearmanLoss,
-    CorrelationLoss,
-    ListMLELoss,
-    ListNetLoss,
-    MaskedMSELoss,
-    MMCLoss,
-    NeutralCorrelationLoss,
-    NumeraiCorrLoss,
-    PayoutLoss,
-    RankNetLoss,
-    SharpeLoss,
-    SoftRankCorrelationLoss,
-    TopBottomCorrelationLoss,
-)
+from sknumerai.neural_network._bounded import unit_interval_map
 from sknumerai.neural_network._held_out import ValidationScore, count_eras
 from sknumerai.neural_network._inference import (
     forward_eras,
@@ -44,6 +29,12 @@ from sknumerai.neural_network._inputs import (
     check_weight,
     target_names,
 )
+from sknumerai.neural_network._losses import (
+    is_era_wise,
+    is_scale_free,
+    of_probabilities,
+    takes_logits,
+)
 from sknumerai.neural_network._training import (
     make_dataset,
     min_batch_rows,
@@ -52,47 +43,7 @@ from sknumerai.neural_network._training import (
 )
 from sknumerai.utils import check_eras, one_era, refuse_era_column
 
-LOSSES = {
-    "mse": MaskedMSELoss,
-    "corr": CorrelationLoss,
-    "spearman": ApproximateSpearmanLoss,
-    "numerai_corr": NumeraiCorrLoss,
-    "soft_rank": SoftRankCorrelationLoss,
-    "top_bottom": TopBottomCorrelationLoss,
-    "fnc": NeutralCorrelationLoss,
-    "mmc": MMCLoss,
-    "payout": PayoutLoss,
-    "sharpe": SharpeLoss,
-    "ranknet": RankNetLoss,
-    "listnet": ListNetLoss,
-    "listmle": ListMLELoss,
-}
-# Losses that do not fix the scale of the output; others say so with `scale_free`
-SCALE_FREE = (CorrelationLoss, ApproximateSpearmanLoss)
 MAX_CALIBRATION_ROWS = 2**18
-
-
-def make_loss(loss):
-    """Return a loss module from its name, its class or itself."""
-    if isinstance(loss, str):
-        return LOSSES[loss]()
-    made = loss() if inspect.isclass(loss) else loss
-    if not isinstance(made, torch.nn.Module):
-        raise TypeError(
-            f"loss must be a name, or the class or an instance of a torch.nn.Module. "
-            f"Got {loss!r}."
-        )
-    if any(getattr(part, "temperature", None) == 0 for part in made.modules()):
-        raise ValueError(
-            f"loss={loss!r} has hard ranks (temperature=0), which have no gradient to "
-            "train with. Use a temperature above 0; 3.0 is the default."
-        )
-    return made
-
-
-def is_scale_free(loss):
-    """Whether a loss leaves the scale of the output open."""
-    return getattr(loss, "scale_free", isinstance(loss, SCALE_FREE))
 
 
 def loss_of_targets(est):
@@ -133,7 +84,9 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
     n_train, n_valid = count_eras(est, eras, found is not None, names, caller)
     train_rows = eras.codes < n_train
     meta_model = None
-    if takes(loss_of_targets(est), "meta_model"):
+    loss = loss_of_targets(est)
+    _check_outputs(est, loss, warm, caller)
+    if takes(loss, "meta_model"):
         meta_model = check_meta_model(sides, X, y, caller)
     sides = check_side_inputs(est, sides, X, y, caller) if n_valid else {}
 
@@ -148,13 +101,9 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
         est.n_outputs_ = Y.shape[1]
         est._spec = spec
         # of training rows alone: held-out targets must not reach the weights
+        shown = None if weight is None else weight[train_rows]
         maps = [
-            (0.0, 1.0)
-            if getattr(loss_of_targets(est), "raw_targets", False)
-            else est._target_map(
-                Y[train_rows, j], None if weight is None else weight[train_rows]
-            )
-            for j in range(Y.shape[1])
+            _target_map(est, loss, Y[train_rows, j], shown) for j in range(Y.shape[1])
         ]
         est._target_offset, est._target_scale = np.array(maps, dtype=np.float64).T
         module = None
@@ -163,7 +112,8 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
 
     scaled = Y - est._y_offset.astype(Y.dtype)
     scaled /= est._y_scale.astype(Y.dtype)
-    dataset = make_dataset(matrix, est._limit_targets(scaled), weight, eras, meta_model)
+    scaled = _limit_targets(est, loss, scaled)
+    dataset = make_dataset(matrix, scaled, weight, eras, meta_model)
     del scaled
     train, valid, score = dataset.eras(0, n_train), None, None
     if n_valid:
@@ -192,14 +142,54 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
     )
     est.n_iter_ = len(est.history_)
     est.eras_seen_ = None if found is None else eras.numbers
-    if is_scale_free(loss_of_targets(est)) or est._scale_free:
+    if is_scale_free(loss) or est._scale_free:
         _calibrate(est, matrix, Y, weight, eras, len(train))
+
+
+def _check_outputs(est, loss, warm, caller):
+    """Set how outputs become predictions; raise if the loss cannot take them."""
+    bounded = est._output_in_unit_interval()
+    if of_probabilities(loss) and not takes_logits(loss) and not bounded:
+        raise ValueError(
+            f"{caller}: loss={est.loss!r} takes probabilities and the outputs of this "
+            "network are not bounded. Use loss='bce', or "
+            "MaskedBCELoss(from_logits=True): predictions are their sigmoid then."
+        )
+    unit = of_probabilities(loss)
+    if warm and unit != est._unit_targets and not bounded:
+        raise ValueError(
+            f"{caller}: warm_start goes on with targets as they were scaled, and "
+            f"loss={est.loss!r} needs another scale than the loss before. Use a loss "
+            "of the same kind, or set warm_start=False."
+        )
+    est._unit_targets = unit
+    est._loss_takes_logits = takes_logits(loss)
+    est._sigmoid = est._loss_takes_logits and not (bounded or est._scale_free)
+
+
+def _target_map(est, loss, y, weight):
+    """Return offset and scale of a target, as the loss or the output asks for."""
+    if getattr(loss, "raw_targets", False):
+        return 0.0, 1.0
+    if of_probabilities(loss):
+        return unit_interval_map(y, weight)
+    return est._target_map(y, weight)
+
+
+def _limit_targets(est, loss, scaled):
+    """Return scaled targets within what the loss or the output can reach."""
+    if getattr(loss, "raw_targets", False):
+        return scaled
+    if of_probabilities(loss):
+        # held-out targets, and rows of weight 0, may lie outside the bounds of the rest
+        return np.clip(scaled, 0, 1, out=scaled)
+    return est._limit_targets(scaled)
 
 
 def _resolve_batches(est, found, n_samples, caller):
     """Set batch_by_ and batch_size_; return the eras, or all rows as one."""
     loss = loss_of_targets(est)
-    era_wise = est._attends or getattr(loss, "era_wise", isinstance(loss, SCALE_FREE))
+    era_wise = est._attends or is_era_wise(loss)
     est.batch_by_ = est.batch_by
     if est.batch_by == "auto":
         est.batch_by_ = "era" if era_wise else "rows"

@@ -125,7 +125,7 @@ class ValidationScore:
         scores = {f"valid_{name}": value for name, value in terms.items()}
         if outputs is None:
             return scores
-        outputs = outputs * self.est._y_scale + self.est._y_offset
+        outputs = self.est._to_units(outputs)
         y_pred = self.est._aggregate(outputs, self.eras)
         if self.scored.any() and np.isfinite(y_pred).all():
             by_era = numerai_corr_score(

@@ -35,12 +35,13 @@ class MLPRegressor(BaseNeuralNetRegressor):
         Share of the outputs of each hidden layer that is dropped in training.
 
     loss : str or callable, default='mse'
-        Loss, or the class or an instance of a torch loss, called with predictions and
+        Name, or the class or an instance of a torch loss, called with predictions and
         targets (and with `sample_weight`, `groups`, `features` and `meta_model` where
-        its `forward` takes them). 'corr' is minus the Pearson correlation of each era,
-        'spearman' the paper's approximation of rank correlation. Others: 'numerai_corr',
-        'soft_rank', 'top_bottom', 'fnc', 'mmc', 'payout', 'sharpe', 'ranknet',
-        'listnet' and 'listmle' (see :mod:`sknumerai.losses`).
+        its `forward` takes them), see :doc:`the guide </user_guide/losses>`. Row by
+        row: 'mse', 'bce' and 'js' (predictions are the sigmoid of the outputs); over
+        all rows of a batch: 'pooled_corr'; over eras: 'corr', 'spearman',
+        'numerai_corr', 'soft_rank', 'top_bottom', 'fnc', 'exposure', 'mmc', 'payout',
+        'sharpe', 'ranknet', 'listnet' and 'listmle'.
 
     lr : float, default=1e-3
         Learning rate.
@@ -54,7 +55,7 @@ class MLPRegressor(BaseNeuralNetRegressor):
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era (all but 'mse'), else 'rows'.
+        the losses that are taken over an era, else 'rows'.
 
     optimizer : callable, default=torch.optim.Adam
         Class of the optimizer, called with parameters and `lr`. For further settings
@@ -161,7 +162,7 @@ default='auto'
     Notes
     -----
     Targets are standardized inside, so that `lr` means the same for targets of any
-    scale; after a loss that does not see the scale (all but 'mse') predictions are
+    scale; after a loss that does not see the scale ('corr', say) predictions are
     mapped to `y` by least squares on the training rows.
 
     The matrix is cast batch by batch: beside it, training holds one batch in float32.

@@ -29,12 +29,13 @@ class NeuralNetRegressor(BaseNeuralNetRegressor):
         estimator, as `module__<name>`, so that searches can set them one by one.
 
     loss : str or callable, default='mse'
-        Loss, or the class or an instance of a torch loss, called with predictions and
+        Name, or the class or an instance of a torch loss, called with predictions and
         targets (and with `sample_weight`, `groups`, `features` and `meta_model` where
-        its `forward` takes them). 'corr' is minus the Pearson correlation of each era,
-        'spearman' the paper's approximation of rank correlation. Others: 'numerai_corr',
-        'soft_rank', 'top_bottom', 'fnc', 'mmc', 'payout', 'sharpe', 'ranknet',
-        'listnet' and 'listmle' (see :mod:`sknumerai.losses`).
+        its `forward` takes them), see :doc:`the guide </user_guide/losses>`. Row by
+        row: 'mse', 'bce' and 'js' (predictions are the sigmoid of the outputs); over
+        all rows of a batch: 'pooled_corr'; over eras: 'corr', 'spearman',
+        'numerai_corr', 'soft_rank', 'top_bottom', 'fnc', 'exposure', 'mmc', 'payout',
+        'sharpe', 'ranknet', 'listnet' and 'listmle'.
 
     lr : float, default=1e-3
         Learning rate.
@@ -48,7 +49,7 @@ class NeuralNetRegressor(BaseNeuralNetRegressor):
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era (all but 'mse'), else 'rows'.
+        the losses that are taken over an era, else 'rows'.
 
     optimizer : callable, default=torch.optim.Adam
         Class of the optimizer, called with parameters and `lr`. For further settings

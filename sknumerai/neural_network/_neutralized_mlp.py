@@ -9,9 +9,11 @@ from numbers import Integral, Real
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sknumerai.losses import NeutralizedMLPLoss
 from sknumerai.modules import NeutralizedMLP
 from sknumerai.neural_network._base import BaseNeuralNetRegressor
-from sknumerai.neural_network._presets import NEUTRALIZED_MLP
+from sknumerai.neural_network._losses import LOSSES, check_gradient
+from sknumerai.neural_network._presets import NEUTRALIZED_MLP, from_preset
 
 
 class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
@@ -42,12 +44,14 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
     fit_intercept : bool, default=False
         Whether the output is neutral to a constant too, as in today's FNC.
 
-    loss : {'neutralized', 'mse', 'corr', 'spearman'} or callable, \
-default='neutralized'
+    loss : str or callable, default='neutralized'
         'neutralized' is :class:`sknumerai.losses.NeutralizedMLPLoss`, the sum of three
-        correlations and two penalties. Any other loss is taken of the neutral output
-        alone: a name as in :class:`MLPRegressor`, or the class or an instance of a
-        torch loss.
+        correlations and two penalties; an instance of it stands for the four
+        parameters below too. Any other loss is taken of the neutral output alone: a
+        name, or the class or an instance of a torch loss. Row by row: 'mse', 'bce' and 'js'; over all rows of a
+        batch: 'pooled_corr'; over eras: 'corr', 'spearman', 'numerai_corr',
+        'soft_rank', 'top_bottom', 'fnc', 'exposure', 'mmc', 'payout', 'sharpe',
+        'ranknet', 'listnet' and 'listmle'.
 
     top_bottom : int, default=500
         Rows at each end over which the first correlation is taken. For 'neutralized'.
@@ -60,7 +64,7 @@ default='neutralized'
     rank_transform : {'rank', 'gaussian'}, default='rank'
         What is correlated: ranks, or normal quantiles at the ranks. For 'neutralized'.
 
-    temperature : float, default=2.0
+    temperature : float, default=3.0
         Softness of the ranks, see :class:`sknumerai.losses.SoftRankCorrelationLoss`.
         For 'neutralized'.
 
@@ -214,7 +218,7 @@ default='neutralized'
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "neutralizers": ["array-like", None],
         "fit_intercept": ["boolean"],
-        "loss": [StrOptions({"neutralized", "mse", "corr", "spearman"}), callable],
+        "loss": [StrOptions({"neutralized", *LOSSES}), callable],
         "top_bottom": [Interval(Integral, 1, None, closed="left")],
         "loss_weights": [tuple, list],
         "rank_transform": [StrOptions({"rank", "gaussian"})],
@@ -238,7 +242,7 @@ default='neutralized'
         top_bottom=500,
         loss_weights=(1, 1, 1, 1e-3, 1e-4),
         rank_transform="rank",
-        temperature=2.0,
+        temperature=3.0,
         lr=1e-3,
         max_epochs=100,
         batch_size="auto",
@@ -307,11 +311,7 @@ default='neutralized'
         estimator : NeutralizedMLPRegressor
             Not fitted.
         """
-        if name not in NEUTRALIZED_MLP:
-            raise ValueError(
-                f"name must be one of {sorted(NEUTRALIZED_MLP)}. Got {name!r}."
-            )
-        return cls(**{**NEUTRALIZED_MLP[name], **overrides})
+        return from_preset(cls, NEUTRALIZED_MLP, name, overrides)
 
     def predict_raw(self, X, groups=None):
         """Predict without neutralization.
@@ -368,11 +368,16 @@ default='neutralized'
             )
         return tuple(int(c) for c in columns)
 
-    def _make_loss(self):
-        if self.loss != "neutralized":
-            return super()._make_loss()
-        from sknumerai.losses import NeutralizedMLPLoss
+    def _has_own_loss(self):
+        own = self.loss == "neutralized" or self.loss is NeutralizedMLPLoss
+        return own or isinstance(self.loss, NeutralizedMLPLoss)
 
+    def _make_loss(self):
+        if not self._has_own_loss():
+            return super()._make_loss()
+        if isinstance(self.loss, NeutralizedMLPLoss):
+            check_gradient(self.loss)
+            return self.loss
         return NeutralizedMLPLoss(
             self.top_bottom,
             loss_weights=self.loss_weights,
@@ -396,7 +401,7 @@ default='neutralized'
         return raw, module.neutralize(raw, clean, batch.groups)
 
     def _loss_terms(self, criterion, output, X, batch, phase):
-        if self.loss != "neutralized":
+        if not self._has_own_loss():
             return super()._loss_terms(criterion, output[1], X, batch, phase)
         extra = batch.sample_weight, batch.groups
         terms = criterion.terms(output, batch.y, X, *extra)

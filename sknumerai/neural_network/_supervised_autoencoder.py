@@ -2,7 +2,6 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import inspect
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,11 +9,14 @@ import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sknumerai.losses import MaskedBCELoss, SupervisedAutoencoderLoss
 from sknumerai.modules import SupervisedAutoencoder
 from sknumerai.neural_network._aggregation import aggregate_targets
 from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
 from sknumerai.neural_network._bounded import unit_interval_map
-from sknumerai.neural_network._presets import SUPERVISED_AUTOENCODER
+from sknumerai.neural_network._losses import check_protocol, make_loss
+from sknumerai.neural_network._presets import SUPERVISED_AUTOENCODER, from_preset
+from sknumerai.neural_network._transformer import with_index_of
 
 
 class SupervisedAutoencoderRegressor(
@@ -56,9 +58,15 @@ class SupervisedAutoencoderRegressor(
         What follows the two heads. With 'sigmoid', targets that leave [0, 1] are
         mapped to it inside; with 'identity' they are standardized.
 
-    loss : {'mse', 'bce', 'corr', 'spearman'} or callable, default='mse'
-        Loss of both heads, or the class or an instance of a loss with the protocol of
-        :mod:`sknumerai.losses`. 'bce' is the winner's and needs 'sigmoid' outputs.
+    loss : str or callable, default='mse'
+        Loss of both heads: a name, or the class or an instance of a loss with the
+        protocol of :mod:`sknumerai.losses`. Row by row: 'mse', 'bce' and 'js'; over all rows of a
+        batch: 'pooled_corr'; over eras: 'corr', 'spearman', 'numerai_corr',
+        'soft_rank', 'top_bottom', 'fnc', 'exposure', 'mmc', 'payout', 'sharpe',
+        'ranknet', 'listnet' and 'listmle'. To 'bce' (the winner's) and 'js'
+        outputs are logits. An instance of
+        :class:`sknumerai.losses.SupervisedAutoencoderLoss` is taken as it is: it stands
+        for `recon_loss`, `loss_weights` and `label_smoothing` too.
 
     recon_loss : {'mse', 'bce', 'js'}, default='mse'
         Loss of the reconstruction; 'bce' and 'js' need features in [0, 1], where
@@ -97,7 +105,7 @@ class SupervisedAutoencoderRegressor(
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+        the losses that are taken over an era, else 'rows'.
 
     optimizer : callable, default=torch.optim.Adam
         Class of the optimizer, called with parameters and `lr`. For further settings
@@ -243,7 +251,6 @@ or callable, default='auto'
         "batch_norm": ["boolean", StrOptions({"warm_up"})],
         "ae_head_input": [StrOptions({"recon", "code"})],
         "output_activation": [StrOptions({"sigmoid", "identity"})],
-        "loss": [StrOptions({"mse", "bce", "corr", "spearman"}), callable],
         "recon_loss": [StrOptions({"mse", "bce", "js"})],
         "loss_weights": [tuple, list],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -353,11 +360,7 @@ or callable, default='auto'
         estimator : SupervisedAutoencoderRegressor
             Not fitted.
         """
-        if name not in SUPERVISED_AUTOENCODER:
-            raise ValueError(
-                f"name must be one of {sorted(SUPERVISED_AUTOENCODER)}. Got {name!r}."
-            )
-        return cls(**{**SUPERVISED_AUTOENCODER[name], **overrides})
+        return from_preset(cls, SUPERVISED_AUTOENCODER, name, overrides)
 
     def transform(self, X, groups=None):
         """Compute the code.
@@ -372,10 +375,12 @@ or callable, default='auto'
 
         Returns
         -------
-        code : ndarray of shape (n_samples, hidden_units[0])
-            The encoder's output, float32.
+        code : ndarray or DataFrame of shape (n_samples, hidden_units[0])
+            The encoder's output, float32; a frame with the index of `X`, eras included,
+            if `X` is one.
         """
-        return self._apply(X, lambda module: module.encode)
+        code = self._apply(X, lambda module: module.encode)
+        return with_index_of(X, code, self.get_feature_names_out())
 
     @property
     def _n_features_out(self):
@@ -410,31 +415,28 @@ or callable, default='auto'
         module.freeze_encoder(self.freeze_encoder and phase.name == "fit")
 
     def _make_loss(self):
-        from sknumerai.losses import SupervisedAutoencoderLoss
-
-        loss = self.loss() if isinstance(self.loss, type) else self.loss
-        if not isinstance(loss, str):
-            accepted = inspect.signature(getattr(loss, "forward", loss)).parameters
-            if not {"sample_weight", "groups"} <= set(accepted):
-                raise TypeError(
-                    f"loss must be one of the names, or a loss module whose forward "
-                    "takes (y_pred, y_true, sample_weight=None, groups=None), see "
-                    f"sknumerai.losses. Got {self.loss!r}."
-                )
+        given = "mse" if self.loss is SupervisedAutoencoderLoss else self.loss
+        if isinstance(given, SupervisedAutoencoderLoss):
+            make_loss(given.target_loss, type(self).__name__)  # checks it
+            return given
+        bce = given == "bce" or given is MaskedBCELoss
+        loss = "bce" if bce else make_loss(given, type(self).__name__)
+        if not bce:
+            check_protocol(loss)
         return SupervisedAutoencoderLoss(
             loss,
             self.recon_loss,
             loss_weights=self.loss_weights,
             label_smoothing=self.label_smoothing,
-            from_logits=loss == "bce",
+            from_logits=bce,
         )
 
     def _forward(self, module, X, phase):
         if phase.name == "pretrain":
             return module.reconstruction(X)
         if self.freeze_encoder:
-            return module.forward_targets(X, logits=self.loss == "bce")
-        return module(X, logits=self.loss == "bce")
+            return module.forward_targets(X, logits=self._loss_takes_logits)
+        return module(X, logits=self._loss_takes_logits)
 
     def _loss_terms(self, criterion, output, X, batch, phase):
         extra = batch.sample_weight, batch.groups
@@ -462,12 +464,15 @@ or callable, default='auto'
         if phase.name == "pretrain":
             return None
         targets = output if self.freeze_encoder else output[-1]
-        if self.loss == "bce" and self.output_activation == "sigmoid":
+        if self._loss_takes_logits and self._output_in_unit_interval():
             return torch.sigmoid(targets)
         return targets
 
     def _inference_forward(self, module):
         return module.forward_targets
+
+    def _output_in_unit_interval(self):
+        return self.output_activation == "sigmoid"
 
     def _target_map(self, y, weight):
         if self.output_activation == "identity":

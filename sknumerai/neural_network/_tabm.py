@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.modules import TabM
 from sknumerai.neural_network._base import BaseNeuralNetRegressor
-from sknumerai.neural_network._presets import TABM
+from sknumerai.neural_network._presets import TABM, from_preset
 
 
 class TabMRegressor(BaseNeuralNetRegressor):
@@ -39,12 +39,14 @@ class TabMRegressor(BaseNeuralNetRegressor):
     dropout : float, default=0.1
         Share of the outputs of each hidden layer that is dropped in training.
 
-    loss : {'mse', 'corr', 'spearman'} or callable, default='mse'
-        Loss of each submodel, or the class or an instance of a torch loss, called with
-        predictions and targets (and with `sample_weight` and `groups` where its
-        `forward` takes them). 'corr' is minus the Pearson correlation of each era,
-        'spearman' the paper's approximation of rank correlation (see
-        :mod:`sknumerai.losses`).
+    loss : str or callable, default='mse'
+        Name, or the class or an instance of a torch loss, called with predictions and
+        targets (and with `sample_weight`, `groups`, `features` and `meta_model` where
+        its `forward` takes them), see :doc:`the guide </user_guide/losses>`. Row by
+        row: 'mse', 'bce' and 'js' (predictions are the sigmoid of the outputs); over
+        all rows of a batch: 'pooled_corr'; over eras: 'corr', 'spearman',
+        'numerai_corr', 'soft_rank', 'top_bottom', 'fnc', 'exposure', 'mmc', 'payout',
+        'sharpe', 'ranknet', 'listnet' and 'listmle'.
 
     lr : float, default=2e-3
         Learning rate.
@@ -58,7 +60,7 @@ class TabMRegressor(BaseNeuralNetRegressor):
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+        the losses that are taken over an era, else 'rows'.
 
     optimizer : callable, default=torch.optim.AdamW
         Class of the optimizer, called with parameters and `lr`. For further settings
@@ -175,7 +177,7 @@ default='auto'
     Prediction runs one submodel after the other in little memory.
 
     Targets are standardized inside, so that `lr` means the same for targets of any
-    scale; after a loss that does not see the scale ('corr', 'spearman') predictions are
+    scale; after a loss that does not see the scale ('corr', say) predictions are
     mapped to `y` by least squares on the training rows.
 
     References
@@ -281,9 +283,7 @@ default='auto'
         estimator : TabMRegressor
             Not fitted.
         """
-        if name not in TABM:
-            raise ValueError(f"name must be one of {sorted(TABM)}. Got {name!r}.")
-        return cls(**{**TABM[name], **overrides})
+        return from_preset(cls, TABM, name, overrides)
 
     def _module_spec(self, n_features, n_outputs):
         widths = self.hidden_features
