@@ -45,7 +45,7 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     in the pickle.
     """
 
-    __metadata_request__fit = {"groups": True, "benchmark": True, "meta_model": True}
+    __metadata_request__fit = {"groups": True}
     __metadata_request__predict = {"groups": True}
 
     _parameter_constraints: dict = {
@@ -359,6 +359,8 @@ default=None
 
 class BaseNeuralNetRegressor(RegressorMixin, BaseNeuralNet):
     """Base class for regressors that train a torch module with skorch."""
+
+    __metadata_request__fit = {"groups": True, "benchmark": True, "meta_model": True}
 
     def predict(self, X, groups=None):
         """Predict the main target, or all columns of a two-dimensional `y`.

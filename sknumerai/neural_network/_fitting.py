@@ -17,6 +17,7 @@ from sknumerai.neural_network._held_out import ValidationScore, count_eras
 from sknumerai.neural_network._inference import (
     forward_eras,
     forward_rows,
+    warn_of_long_eras,
     warn_of_one_era,
 )
 from sknumerai.neural_network._inputs import (
@@ -204,6 +205,8 @@ def _resolve_batches(est, found, n_samples, caller):
         if est.batch_by_ == "era":
             warn_of_one_era(n_samples, caller, attends=est._attends, stacklevel=7)
         eras = one_era(n_samples)
+    elif est._attends:
+        warn_of_long_eras(eras, caller, stacklevel=7)
     est.batch_size_ = est.batch_size
     if est.batch_size == "auto":
         most = est._max_batch_rows

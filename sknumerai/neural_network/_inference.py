@@ -117,7 +117,22 @@ def check_attention(groups, X, n_samples, caller):
     if eras is None:
         warn_of_one_era(n_samples, caller, attends=True)
         return one_era(n_samples)
+    warn_of_long_eras(eras, caller)
     return eras
+
+
+def warn_of_long_eras(eras, caller, *, stacklevel=6):
+    """Warn of eras that are longer than any of Numerai's, where rows are compared."""
+    counts = eras.counts
+    if len(counts) and counts.max() > MAX_ROWS_OF_ONE_ERA:
+        longest = eras.labels[np.argmax(counts)]
+        warnings.warn(
+            f"{caller} compares the stocks of an era with each other, and era {longest} "
+            f"has {counts.max()} rows; no era of Numerai's has more than "
+            f"{MAX_ROWS_OF_ONE_ERA}. Time grows with the square. Are these the eras?",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def warn_of_one_era(n_samples, caller, *, attends, stacklevel=6):
