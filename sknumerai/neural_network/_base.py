@@ -59,6 +59,11 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         "batch_by": [StrOptions({"auto", "rows", "era"})],
         "optimizer": [callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "normalized_weight_decay": ["boolean"],
+        "grad_clip": [Interval(Real, 0, None, closed="neither"), None],
+        "lr_patience": [Interval(Integral, 1, None, closed="left"), None],
+        "lr_factor": [Interval(Real, 0, 1, closed="neither")],
+        "min_lr": [Interval(Real, 0, None, closed="left")],
         "n_validation_eras": [
             StrOptions({"auto"}),
             Interval(Integral, 0, None, closed="left"),
@@ -105,6 +110,11 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         batch_by="auto",
         optimizer=torch.optim.Adam,
         weight_decay=0.0,
+        normalized_weight_decay=False,
+        grad_clip=None,
+        lr_patience=None,
+        lr_factor=0.5,
+        min_lr=1e-5,
         n_validation_eras="auto",
         embargo="auto",
         monitor="auto",
@@ -125,6 +135,11 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         self.batch_by = batch_by
         self.optimizer = optimizer
         self.weight_decay = weight_decay
+        self.normalized_weight_decay = normalized_weight_decay
+        self.grad_clip = grad_clip
+        self.lr_patience = lr_patience
+        self.lr_factor = lr_factor
+        self.min_lr = min_lr
         self.n_validation_eras = n_validation_eras
         self.embargo = embargo
         self.monitor = monitor
@@ -244,11 +259,31 @@ default=None
 
     def _phase_callbacks(self, phase):
         """Return skorch callbacks of a stage; they see the scores of the epoch."""
-        return []
+        if self.lr_patience is None:
+            return []
+        from sknumerai.neural_network._plateau import ReduceLROnPlateau
+
+        return [ReduceLROnPlateau(self.lr_patience, self.lr_factor, self.min_lr)]
 
     def _optimizer_params(self, n_rows, n_eras, phase):
         """Return arguments of the optimizer beside `lr`, by the size of the data."""
-        return {"weight_decay": self.weight_decay} if self.weight_decay else {}
+        if not self.weight_decay:
+            return {}
+        if not self.normalized_weight_decay:
+            return {"weight_decay": self.weight_decay}
+        from sknumerai.neural_network._normalized_decay import normalized_weight_decay
+
+        batch_rows = self.batch_size_
+        if self.batch_by_ == "era":
+            batch_rows *= n_rows / n_eras
+        decay = normalized_weight_decay(
+            self.weight_decay,
+            batch_rows=batch_rows,
+            n_rows=n_rows,
+            n_epochs=getattr(self, "decay_epochs", None) or self.max_epochs,
+            lr=self.lr,
+        )
+        return {"weight_decay": decay}
 
     def _optimizers_apart(self, module):
         """Return optimizers of parts of the module that `optimizer` leaves out."""
@@ -268,7 +303,11 @@ default=None
 
     def _training_callbacks(self):
         """Return further skorch callbacks of the training, as (name, callback)."""
-        return []
+        if self.grad_clip is None:
+            return []
+        from skorch.callbacks import GradientNormClipping
+
+        return [("grad_clip", GradientNormClipping(self.grad_clip))]
 
     def _loss_terms(self, criterion, output, X, batch, phase):
         """Return the terms of the loss of a batch; "loss" is what is minimized."""
@@ -329,8 +368,8 @@ default=None
         """Middle of the scaled features: what noise flips and shrinks around."""
         return 0.0 if self.feature_range_ is None else sum(self._scaled_to) / 2
 
-    def _make_noise(self):
-        """Return the module that disturbs the features in training, or None."""
+    def _make_noise(self, phase=None):
+        """Return the module that disturbs the features in a stage, or None."""
         if self.input_noise is None or self.input_noise == 0:
             return None
         if isinstance(self.input_noise, type):

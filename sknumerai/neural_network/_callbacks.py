@@ -130,7 +130,7 @@ class ProgressBar(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Advance the bar."""
         shown = {
-            name: f"{value:.4f}"
+            name: f"{value:.2g}" if name == "lr" else f"{value:.4f}"
             for name, value in net.history[-1].items()
             if isinstance(value, float) and name != "dur"
         }

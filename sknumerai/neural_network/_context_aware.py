@@ -105,7 +105,7 @@ class ContextAwareRanker(BaseNeuralNetRegressor):
         Whether to draw the eras in random order, not in that of time.
 
     grad_clip : float or None, default=None
-        Largest norm of the gradient.
+        Largest norm of the gradient, of all weights together; None for any.
 
     max_list_length : int or None, default=None
         Of longer eras as many rows are drawn in each epoch, for training alone.
@@ -116,6 +116,21 @@ class ContextAwareRanker(BaseNeuralNetRegressor):
 
     weight_decay : float, default=0.0
         Weight decay, handed to `optimizer`.
+
+    normalized_weight_decay : bool, default=False
+        Whether a step takes the share ``weight_decay * sqrt(b / (B * T))`` of the
+        weights, for batches of b of B rows and T = `max_epochs`. For optimizers with
+        decoupled weight decay, such as :class:`torch.optim.AdamW`.
+
+    lr_patience : int or None, default=None
+        Epochs without a lower loss of the held-out eras, or of the training rows where
+        none are held out, before the learning rate is lowered. None never lowers it.
+
+    lr_factor : float, default=0.5
+        What the learning rate is multiplied by then.
+
+    min_lr : float, default=1e-5
+        The learning rate is not lowered further than this.
 
     n_validation_eras : int or 'auto', default='auto'
         How many of the last eras are held out for early stopping; 0 for none. 'auto'
@@ -263,7 +278,6 @@ default='auto'
         "l1_method": [StrOptions({"subgradient", "proximal"})],
         "l1_scope": [StrOptions({"all", "input"})],
         "shuffle": ["boolean"],
-        "grad_clip": [Interval(Real, 0, None, closed="neither"), None],
         "max_list_length": [Interval(Integral, 2, None, closed="left"), None],
     }
     _scaled_to = (0.0, 1.0)
@@ -296,6 +310,10 @@ default='auto'
         max_list_length=None,
         optimizer=torch.optim.Adam,
         weight_decay=0.0,
+        normalized_weight_decay=False,
+        lr_patience=None,
+        lr_factor=0.5,
+        min_lr=1e-5,
         n_validation_eras="auto",
         embargo="auto",
         monitor="auto",
@@ -317,6 +335,11 @@ default='auto'
             batch_by=batch_by,
             optimizer=optimizer,
             weight_decay=weight_decay,
+            normalized_weight_decay=normalized_weight_decay,
+            grad_clip=grad_clip,
+            lr_patience=lr_patience,
+            lr_factor=lr_factor,
+            min_lr=min_lr,
             n_validation_eras=n_validation_eras,
             embargo=embargo,
             monitor=monitor,
@@ -345,7 +368,6 @@ default='auto'
         self.l1_method = l1_method
         self.l1_scope = l1_scope
         self.shuffle = shuffle
-        self.grad_clip = grad_clip
         self.max_list_length = max_list_length
 
     @classmethod
@@ -407,14 +429,9 @@ default='auto'
         return [weight for weight in module.parameters() if weight.ndim >= 2]
 
     def _training_callbacks(self):
-        from skorch.callbacks import GradientNormClipping
-
         from sknumerai.neural_network._callbacks import SoftThreshold
 
-        callbacks = []
-        if self.grad_clip is not None:
-            clip = GradientNormClipping(self.grad_clip)
-            callbacks.append(("grad_clip", clip))
+        callbacks = super()._training_callbacks()
         if self.l1 and self.l1_method == "proximal":
             callbacks.append(("l1", SoftThreshold(self.l1, self._penalized)))
         return callbacks

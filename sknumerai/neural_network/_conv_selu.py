@@ -9,7 +9,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.modules import ConvSELUNet
 from sknumerai.neural_network._base import BaseNeuralNet
-from sknumerai.neural_network._normalized_decay import NormalizedWeightDecayMixin
 from sknumerai.neural_network._pieces import in_pieces
 from sknumerai.neural_network._presets import CONV_SELU, from_preset
 
@@ -17,7 +16,7 @@ from sknumerai.neural_network._presets import CONV_SELU, from_preset
 _MOST = 2**26
 
 
-class BaseConvSELU(NormalizedWeightDecayMixin, BaseNeuralNet):
+class BaseConvSELU(BaseNeuralNet):
     """Base class: parameters, module and its memory, schedule of the learning rate."""
 
     _parameter_constraints: dict = {
@@ -30,11 +29,7 @@ class BaseConvSELU(NormalizedWeightDecayMixin, BaseNeuralNet):
         "dense_features": [tuple, list],
         "alpha_dropout": [Interval(Real, 0, 1, closed="left")],
         "prediction_limits": [tuple, list, None],
-        "normalized_weight_decay": ["boolean"],
         "decay_epochs": [Interval(Integral, 1, None, closed="left"), None],
-        "lr_patience": [Interval(Integral, 1, None, closed="left"), None],
-        "lr_factor": [Interval(Real, 0, 1, closed="neither")],
-        "min_lr": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -60,6 +55,7 @@ class BaseConvSELU(NormalizedWeightDecayMixin, BaseNeuralNet):
         lr_patience=5,
         lr_factor=0.5,
         min_lr=1e-5,
+        grad_clip=None,
         n_validation_eras="auto",
         embargo="auto",
         monitor="auto",
@@ -81,6 +77,11 @@ class BaseConvSELU(NormalizedWeightDecayMixin, BaseNeuralNet):
             batch_by=batch_by,
             optimizer=optimizer,
             weight_decay=weight_decay,
+            normalized_weight_decay=normalized_weight_decay,
+            grad_clip=grad_clip,
+            lr_patience=lr_patience,
+            lr_factor=lr_factor,
+            min_lr=min_lr,
             n_validation_eras=n_validation_eras,
             embargo=embargo,
             monitor=monitor,
@@ -102,11 +103,7 @@ class BaseConvSELU(NormalizedWeightDecayMixin, BaseNeuralNet):
         self.dense_features = dense_features
         self.alpha_dropout = alpha_dropout
         self.prediction_limits = prediction_limits
-        self.normalized_weight_decay = normalized_weight_decay
         self.decay_epochs = decay_epochs
-        self.lr_patience = lr_patience
-        self.lr_factor = lr_factor
-        self.min_lr = min_lr
 
     @classmethod
     def from_preset(cls, name, **overrides):
@@ -146,13 +143,6 @@ class BaseConvSELU(NormalizedWeightDecayMixin, BaseNeuralNet):
             "dense_features": tuple(self.dense_features),
             "alpha_dropout": self.alpha_dropout,
         }
-
-    def _phase_callbacks(self, phase):
-        if self.lr_patience is None:
-            return []
-        from sknumerai.neural_network._plateau import ReduceLROnPlateau
-
-        return [ReduceLROnPlateau(self.lr_patience, self.lr_factor, self.min_lr)]
 
     @property
     def _max_batch_rows(self):

@@ -91,6 +91,9 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
     min_lr : float, default=1e-5
         The learning rate is not lowered further than this.
 
+    grad_clip : float or None, default=None
+        Largest norm of the gradient, of all weights together; None for any.
+
     n_validation_eras : int or 'auto', default='auto'
         How many of the last eras are held out for early stopping; 0 for none. 'auto'
         is the last tenth where 20 or more eras are found and at least half of the eras
@@ -244,6 +247,7 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         lr_patience=5,
         lr_factor=0.5,
         min_lr=1e-5,
+        grad_clip=None,
         n_validation_eras="auto",
         embargo="auto",
         monitor="auto",
@@ -278,6 +282,7 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
             lr_patience=lr_patience,
             lr_factor=lr_factor,
             min_lr=min_lr,
+            grad_clip=grad_clip,
             n_validation_eras=n_validation_eras,
             embargo=embargo,
             monitor=monitor,

@@ -91,6 +91,9 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
     min_lr : float, default=1e-5
         The learning rate is not lowered further than this.
 
+    grad_clip : float or None, default=None
+        Largest norm of the gradient, of all weights together; None for any.
+
     n_validation_eras : int or 'auto', default='auto'
         How many of the last eras are held out for early stopping; 0 for none. 'auto'
         is the last tenth where 20 or more eras are found and at least half of the eras

@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from sknumerai.modules import DenseAutoencoder
 from sknumerai.neural_network._base import BaseNeuralNet, Phase
 from sknumerai.neural_network._inference import forward_rows
-from sknumerai.neural_network._normalized_decay import NormalizedWeightDecayMixin
 from sknumerai.neural_network._presets import DENOISING_AUTOENCODER, from_preset
 from sknumerai.neural_network._transformer import (
     BaseNeuralNetTransformer,
@@ -20,7 +19,7 @@ from sknumerai.neural_network._transformer import (
 )
 
 
-class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer):
+class DenoisingAutoencoder(BaseNeuralNetTransformer):
     """Compress features to a code that rebuilds them, also from noisy ones.
 
     A dense autoencoder learns in rounds: several with noise on its input, each against the
@@ -87,6 +86,19 @@ class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer)
     decay_epochs : int or None, default=None
         T in the normalized weight decay; None is `max_epochs`.
 
+    grad_clip : float or None, default=None
+        Largest norm of the gradient, of all weights together; None for any.
+
+    lr_patience : int or None, default=None
+        Epochs without a lower loss of the held-out eras, or of the training rows where
+        none are held out, before the learning rate is lowered. None never lowers it.
+
+    lr_factor : float, default=0.5
+        What the learning rate is multiplied by then.
+
+    min_lr : float, default=1e-5
+        The learning rate is not lowered further than this.
+
     n_validation_eras : int or 'auto', default=0
         How many of the last eras are held out for early stopping of each round; 0 for
         none. 'auto' is the last tenth where 20 or more eras are found and at least half of
@@ -107,6 +119,11 @@ class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer)
         Values that are mapped to [0, 1], or None to leave features as they are. 'auto' is
         (0, 4), Numerai's codes, for integers and None for floats. Where it is not None,
         the reconstruction ends in a sigmoid.
+
+    input_noise : float, module or None, default=None
+        Disturbs the scaled features of the rounds with noise further, after
+        `noise_std`: a standard deviation, or a module such as
+        :class:`sknumerai.modules.FeatureReversalNoise`, which gets them centred at 0.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last call. The optimizer starts
@@ -196,7 +213,7 @@ class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer)
         **{
             name: constraint
             for name, constraint in BaseNeuralNet._parameter_constraints.items()
-            if name not in ("loss", "monitor", "input_noise")
+            if name not in ("loss", "monitor")
         },
         "hidden_units": [tuple, list],
         "activation": [str, callable],
@@ -206,7 +223,6 @@ class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer)
         "noise_per": [StrOptions({"batch", "round"})],
         "shuffle_clean_round": ["boolean"],
         "recon_loss": [StrOptions({"mse", "bce", "js"})],
-        "normalized_weight_decay": ["boolean"],
         "decay_epochs": [Interval(Integral, 1, None, closed="left"), None],
     }
 
@@ -233,11 +249,16 @@ class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer)
         weight_decay=0.005,
         normalized_weight_decay=True,
         decay_epochs=None,
+        grad_clip=None,
+        lr_patience=None,
+        lr_factor=0.5,
+        min_lr=1e-5,
         n_validation_eras=0,
         embargo="auto",
         patience=10,
         min_delta=0.0,
         feature_range="auto",
+        input_noise=None,
         warm_start=False,
         callbacks=None,
         device="cpu",
@@ -251,11 +272,17 @@ class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer)
             batch_by=batch_by,
             optimizer=optimizer,
             weight_decay=weight_decay,
+            normalized_weight_decay=normalized_weight_decay,
+            grad_clip=grad_clip,
+            lr_patience=lr_patience,
+            lr_factor=lr_factor,
+            min_lr=min_lr,
             n_validation_eras=n_validation_eras,
             embargo=embargo,
             patience=patience,
             min_delta=min_delta,
             feature_range=feature_range,
+            input_noise=input_noise,
             warm_start=warm_start,
             callbacks=callbacks,
             device=device,
@@ -270,7 +297,6 @@ class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer)
         self.noise_per = noise_per
         self.shuffle_clean_round = shuffle_clean_round
         self.recon_loss = recon_loss
-        self.normalized_weight_decay = normalized_weight_decay
         self.decay_epochs = decay_epochs
 
     @classmethod
@@ -386,8 +412,10 @@ class DenoisingAutoencoder(NormalizedWeightDecayMixin, BaseNeuralNetTransformer)
     def _targets_of(self, output, phase):
         return None
 
-    def _make_noise(self):
-        return None
+    def _make_noise(self, phase=None):
+        if phase is not None and phase.name == "clean":
+            return None
+        return super()._make_noise(phase)
 
     def _check_scaled(self, low, high, caller):
         if self.recon_loss != "mse" and (low < 0 or high > 1):

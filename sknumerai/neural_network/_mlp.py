@@ -64,6 +64,24 @@ class MLPRegressor(BaseNeuralNetRegressor):
     weight_decay : float, default=0.0
         Weight decay, handed to `optimizer`.
 
+    normalized_weight_decay : bool, default=False
+        Whether a step takes the share ``weight_decay * sqrt(b / (B * T))`` of the
+        weights, for batches of b of B rows and T = `max_epochs`. For optimizers with
+        decoupled weight decay, such as :class:`torch.optim.AdamW`.
+
+    grad_clip : float or None, default=None
+        Largest norm of the gradient, of all weights together; None for any.
+
+    lr_patience : int or None, default=None
+        Epochs without a lower loss of the held-out eras, or of the training rows where
+        none are held out, before the learning rate is lowered. None never lowers it.
+
+    lr_factor : float, default=0.5
+        What the learning rate is multiplied by then.
+
+    min_lr : float, default=1e-5
+        The learning rate is not lowered further than this.
+
     n_validation_eras : int or 'auto', default='auto'
         How many of the last eras are held out for early stopping; 0 for none. 'auto'
         is the last tenth where 20 or more eras are found and at least half of the eras
@@ -203,6 +221,11 @@ default='auto'
         batch_by="auto",
         optimizer=torch.optim.Adam,
         weight_decay=0.0,
+        normalized_weight_decay=False,
+        grad_clip=None,
+        lr_patience=None,
+        lr_factor=0.5,
+        min_lr=1e-5,
         n_validation_eras="auto",
         embargo="auto",
         monitor="auto",
@@ -224,6 +247,11 @@ default='auto'
             batch_by=batch_by,
             optimizer=optimizer,
             weight_decay=weight_decay,
+            normalized_weight_decay=normalized_weight_decay,
+            grad_clip=grad_clip,
+            lr_patience=lr_patience,
+            lr_factor=lr_factor,
+            min_lr=min_lr,
             n_validation_eras=n_validation_eras,
             embargo=embargo,
             monitor=monitor,

@@ -1,4 +1,7 @@
-"""Weight decay that does not depend on batches and epochs."""
+"""Weight decay that does not depend on batches and epochs.
+
+Imported inside ``fit`` alone: not part of inference.
+"""
 
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -38,22 +41,3 @@ def normalized_weight_decay(base, *, batch_rows, n_rows, n_epochs, lr):
     """
     share = min(batch_rows, n_rows) / n_rows  # a batch has no more than all rows
     return base * math.sqrt(share / n_epochs) / lr
-
-
-class NormalizedWeightDecayMixin:
-    """Estimators whose `weight_decay` is normalized; mixes with `BaseNeuralNet`."""
-
-    def _optimizer_params(self, n_rows, n_eras, phase):
-        if not (self.normalized_weight_decay and self.weight_decay):
-            return super()._optimizer_params(n_rows, n_eras, phase)
-        batch_rows = self.batch_size_
-        if self.batch_by_ == "era":
-            batch_rows *= n_rows / n_eras
-        decay = normalized_weight_decay(
-            self.weight_decay,
-            batch_rows=batch_rows,
-            n_rows=n_rows,
-            n_epochs=self.decay_epochs or self.max_epochs,
-            lr=self.lr,
-        )
-        return {"weight_decay": decay}

@@ -47,11 +47,10 @@ class ReduceLROnPlateau(Callback):
         self.wait_ = 0
 
     def on_epoch_end(self, net, **kwargs):
-        """Write the rate of the epoch down; lower the rates if it is time."""
+        """Lower the rates if it is time."""
         row = net.history[-1]
         loss = row.get(self.monitor, row["train_loss"])
         groups = [g for optimizer in net.optimizers_ for g in optimizer.param_groups]
-        net.history.record("lr", float(groups[0]["lr"]))
         if loss < self.best_ - self.min_delta:
             self.best_, self.wait_ = loss, 0
             return

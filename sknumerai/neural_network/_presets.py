@@ -57,6 +57,7 @@ _TABM = {
     "lr": 2e-3,
     "optimizer": torch.optim.AdamW,
     "weight_decay": 3e-4,
+    "grad_clip": 1.0,
     "batch_size": 256,
     "batch_by": "rows",
     "patience": 16,

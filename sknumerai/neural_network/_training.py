@@ -58,6 +58,11 @@ class _Net(NeuralNet):
             self.interrupted = not _from_callback(error)
             raise
 
+    def on_epoch_end(self, net, **kwargs):
+        # the rate of this epoch: schedulers come after it
+        super().on_epoch_end(net, **kwargs)
+        self.history.record("lr", float(self.optimizer_.param_groups[0]["lr"]))
+
     def initialize_optimizer(self, *args, **kwargs):
         apart = self.estimator._optimizers_apart(self.module_)
         left_out = {id(p) for o in apart for g in o.param_groups for p in g["params"]}
@@ -253,7 +258,7 @@ def _make_net(estimator, module, phase, train, device, generator):
         verbose=0,
         estimator=estimator,
         phase=phase,
-        noise=estimator._make_noise(),
+        noise=estimator._make_noise(phase),
     )
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+import torch
 from sklearn.pipeline import make_pipeline
 
+from sknumerai.modules import CoupledGaussianDropout, FeatureReversalNoise
 from sknumerai.neural_network import (
     ContextAwareRanker,
     ConvAutoencoderRegressor,
@@ -21,7 +23,7 @@ from sknumerai.neural_network import (
 )
 from tests.discovery import all_estimators
 from tests.neural_network import tiny
-from tests.neural_network.tiny import X, target_for
+from tests.neural_network.tiny import X, output, target_for
 
 every_network = pytest.mark.parametrize(
     "Network", tiny.SIZES, ids=lambda Network: Network.__name__
@@ -103,3 +105,104 @@ def test_an_era_that_is_too_long_to_be_one(Network, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, tiny.Y).predict(X)
+
+
+@every_network
+def test_learning_rates_fall_on_a_plateau(Network):
+    # nothing is learned at this rate, so that each epoch after the first is a bad one
+    model = tiny.tiny(Network, lr=1e-9, lr_patience=1, lr_factor=0.25, min_lr=0.0)
+    model.set_params(max_epochs=3, weight_decay=0.0)
+    if Network is ConvAutoencoderRegressor:
+        model.set_params(ae_lr=1e-9)
+    if Network is DenoisingAutoencoder:
+        model.set_params(n_noise_rounds=0)
+    rates = [row["lr"] for row in model.fit(X, target_for(Network)).history_]
+    np.testing.assert_allclose(rates, [1e-9, 1e-9, 2.5e-10])
+    model.set_params(lr_patience=None).fit(X, target_for(Network))
+    assert {row["lr"] for row in model.history_} == {1e-9}
+
+
+@every_network
+def test_gradients_are_clipped(Network):
+    # a step of plain gradient descent is the gradient times the rate
+    how = {"optimizer": torch.optim.SGD, "batch_by": "era", "batch_size": 12}
+    if "normalized_weight_decay" in inspect.signature(Network).parameters:
+        how["weight_decay"] = 0.0
+    if Network is DenoisingAutoencoder:
+        how["n_noise_rounds"] = 0
+    if Network is ConvAutoencoderRegressor:
+        how["ae_lr"] = 1.0
+    y = target_for(Network)
+
+    def step(**params):
+        nothing = tiny.tiny(Network, lr=1e-30, **how)
+        if Network is ConvAutoencoderRegressor:
+            nothing.set_params(ae_lr=1e-30)
+        before = nothing.fit(X, y).module_.parameters()
+        after = tiny.tiny(Network, lr=1.0, **how, **params).fit(X, y)
+        after = after.module_.parameters()
+        squares = [(a - b).detach().square().sum() for a, b in zip(after, before)]
+        return float(torch.stack(squares).sum().sqrt())
+
+    assert step() > 1e-4
+    assert step(grad_clip=1e-4) == pytest.approx(1e-4, rel=0.02)
+
+
+@every_network
+def test_weight_decay_can_be_normalized(Network):
+    seen = []
+
+    def optimizer(params, **kwargs):
+        seen.append(kwargs)
+        return torch.optim.AdamW(params, **kwargs)
+
+    how = {"batch_by": "era", "batch_size": 3, "normalized_weight_decay": True}
+    model = tiny.tiny(Network, weight_decay=0.1, optimizer=optimizer, lr=0.01, **how)
+    model.set_params(max_epochs=4).fit(X, target_for(Network))
+    expected = 0.1 * np.sqrt(3 / 12 / 4) / 0.01
+    assert max(k.get("weight_decay", 0) for k in seen) == pytest.approx(expected)
+
+
+@every_network
+@pytest.mark.parametrize("noise", [FeatureReversalNoise(), CoupledGaussianDropout()])
+def test_noise_of_every_network(Network, noise):
+    y = target_for(Network)
+    fits = [
+        output(tiny.tiny(Network, lr=0.01, input_noise=given).fit(X, y))
+        for given in (None, noise, noise, type(noise))
+    ]
+    assert np.isfinite(fits[1]).all()
+    assert not np.allclose(fits[0], fits[1], atol=1e-7)
+    np.testing.assert_array_equal(fits[1], fits[2])  # random_state decides it
+    np.testing.assert_array_equal(fits[1], fits[3])
+
+
+@every_network
+def test_rows_of_weight_zero_are_left_out(Network):
+    """Whole batches: rows by one step over all of them, eras in one batch of eras."""
+    y = target_for(Network)
+    keep = np.random.default_rng(0).random(len(X)) < 0.7
+    wild = y.copy()
+    wild[~keep] = not y.iloc[0] if Network is ConvSELUClassifier else 1 - wild[~keep]
+    # rounding shows in steps of Adam, which are as long for small gradients
+    how = {"batch_by": "era", "batch_size": 12, "max_epochs": 3, "lr": 0.1}
+    how["optimizer"] = torch.optim.SGD
+    if Network is DenoisingAutoencoder:
+        how.update(n_noise_rounds=0, lr=1.0)  # noise would be drawn for other rows
+    if Network is ConvAutoencoderRegressor:
+        how["loss"] = "mse"
+    weighted = tiny.tiny(Network, **how)
+    weighted.fit(X, wild, sample_weight=keep.astype(float))
+    if Network in (
+        ContextAwareRanker,
+        ConvAutoencoderRegressor,
+        NeutralizedMLPRegressor,
+    ):
+        # attention, batch normalization and neutralization see the features of all rows;
+        # the targets of rows of weight 0 do not matter
+        other = tiny.tiny(Network, **how).fit(X, y, sample_weight=keep.astype(float))
+    else:
+        other = tiny.tiny(Network, **how).fit(X[keep], y[keep])
+    np.testing.assert_allclose(output(weighted), output(other), atol=1e-5)
+    ignoring = tiny.tiny(Network, **how).fit(X, wild)
+    assert not np.allclose(output(weighted), output(ignoring), atol=1e-4)

@@ -355,6 +355,7 @@ def test_history_holds_plain_numbers(problem):
             "epoch",
             "phase",
             "dur",
+            "lr",
             "train_loss",
             "valid_loss",
             "valid_corr",
