@@ -5,6 +5,8 @@ from sknumerai.neural_network._conv_autoencoder import ConvAutoencoderRegressor
 from sknumerai.neural_network._conv_selu_classifier import ConvSELUClassifier
 from sknumerai.neural_network._conv_selu_regressor import ConvSELURegressor
 from sknumerai.neural_network._denoising_autoencoder import DenoisingAutoencoder
+from sknumerai.neural_network._era_scoring import EraScoring
+from sknumerai.neural_network._learning_curve_plot import LearningCurvePlot
 from sknumerai.neural_network._mlp import MLPRegressor
 from sknumerai.neural_network._neural_net import NeuralNetRegressor
 from sknumerai.neural_network._neutralized_mlp import NeutralizedMLPRegressor
@@ -19,6 +21,8 @@ __all__ = [
     "ConvSELUClassifier",
     "ConvSELURegressor",
     "DenoisingAutoencoder",
+    "EraScoring",
+    "LearningCurvePlot",
     "MLPRegressor",
     "NeuralNetRegressor",
     "NeutralizedMLPRegressor",

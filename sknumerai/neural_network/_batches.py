@@ -92,6 +92,18 @@ class EraDataset(Dataset):
         )
         return EraDataset(self.X[a:b], self.y[a:b], weight, None, starts, meta_model)
 
+    def only(self, eras):
+        """Return the data set of some eras, by position, on the same memory."""
+        if np.array_equal(eras, np.arange(self.n_eras)):
+            return self
+        spans = [np.arange(self.starts[e], self.starts[e + 1]) for e in eras]
+        rows = torch.from_numpy(np.concatenate(spans))
+        if self.rows is not None:
+            rows = self.rows[rows]
+        starts = np.concatenate([[0], np.cumsum([len(span) for span in spans])])
+        stored = self.X, self.y, self.sample_weight, rows, starts
+        return EraDataset(*stored, self.meta_model)
+
     def gather(self, positions, groups=None):
         """Return a batch: rows by position in era order (a slice or a tensor)."""
         if self.rows is not None:

@@ -117,12 +117,27 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
     dataset = make_dataset(matrix, scaled, weight, eras, meta_model)
     del scaled
     train, valid, score = dataset.eras(0, n_train), None, None
-    if n_valid:
-        valid = dataset.eras(eras.n_eras - n_valid, eras.n_eras)
-        held_out = np.repeat(eras.numbers[-n_valid:], np.diff(valid.starts))
+
+    def eras_to_score(part):
+        """Return main target, era numbers and data set of the eras of a part."""
+        if part == "valid" and not n_valid:
+            raise ValueError(
+                f"{caller}: no eras are held out, so 'valid' cannot be scored. Set "
+                "n_validation_eras."
+            )
+        first, last = (0, n_train) if part == "train" else (n_held, eras.n_eras)
+        rows = slice(eras.starts[first], eras.starts[last])
         order = eras.order()
-        main = Y[:, 0] if order is None else Y[order, 0]
-        main = main[len(main) - len(valid) :]
+        main = Y[rows, 0] if order is None else Y[order[rows], 0]
+        counts = np.diff(eras.starts[first : last + 1])
+        seen = train if part == "train" else valid
+        return main, np.repeat(eras.numbers[first:last], counts), seen
+
+    n_held = eras.n_eras - n_valid
+    if n_valid:
+        valid = dataset.eras(n_held, eras.n_eras)
+        main, held_out, _ = eras_to_score("valid")
+        order = eras.order()
         if order is not None:
             sides = {name: side[order] for name, side in sides.items()}
         sides = {name: side[len(side) - len(valid) :] for name, side in sides.items()}
@@ -139,7 +154,13 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
 
     seed = int(check_random_state(est.random_state).randint(2**31 - 1))
     est.module_, est.history_, est.best_epoch_ = train_module(
-        est, make_module, train, valid, seed=seed, score=score
+        est,
+        make_module,
+        train,
+        valid,
+        seed=seed,
+        score=score,
+        eras_to_score=eras_to_score,
     )
     est.n_iter_ = len(est.history_)
     est.eras_seen_ = None if found is None else eras.numbers

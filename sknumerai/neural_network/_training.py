@@ -58,6 +58,13 @@ class _Net(NeuralNet):
             self.interrupted = not _from_callback(error)
             raise
 
+    def eras_to_score(self, part):
+        """Say that callbacks have nothing to score; `train_module` replaces it."""
+        raise ValueError(
+            f"{type(self.estimator).__name__}.fit learns from features alone: there are "
+            f"no targets to score the eras of {part!r} by."
+        )
+
     def on_epoch_end(self, net, **kwargs):
         # the rate of this epoch: schedulers come after it
         super().on_epoch_end(net, **kwargs)
@@ -130,7 +137,7 @@ def make_dataset(X, y, sample_weight, eras, meta_model=None):
     )
 
 
-def train_module(estimator, module, train, valid, *, seed, score):
+def train_module(estimator, module, train, valid, *, seed, score, eras_to_score=None):
     """Train a module in the estimator's phases.
 
     Parameters
@@ -152,6 +159,9 @@ def train_module(estimator, module, train, valid, *, seed, score):
 
     score : callable or None
         From a function that maps a data set to outputs to a dict of scores.
+
+    eras_to_score : callable or None, default=None
+        From 'train' or 'valid' to targets, era numbers and data set, for callbacks.
 
     Returns
     -------
@@ -179,13 +189,18 @@ def train_module(estimator, module, train, valid, *, seed, score):
         for phase in estimator._phases():
             estimator._prepare_phase(module, phase)
             net = _make_net(estimator, module, phase, train, device, generator)
-            net.states = states
+            net.states, net.earlier = states, history
+            if eras_to_score is not None:
+                net.eras_to_score = eras_to_score
             validation = None
             if valid is not None and score is not None:
                 validation = _add_validation(net, estimator, phase, valid, score)
             net.callbacks += estimator._phase_callbacks(phase)
             # the user's callbacks come last: they see the scores of the epoch
             net.callbacks += list(estimator.callbacks or [])
+            if estimator.verbose:
+                # and the bar shows what they record
+                net.callbacks.append(("progress_bar", _progress_bar(estimator, phase)))
             interrupted = _run(net, estimator._phase_data(train, phase))
             if estimator._keep_optimizer:
                 states = [optimizer.state_dict() for optimizer in net.optimizers_]
@@ -232,13 +247,6 @@ def _make_net(estimator, module, phase, train, device, generator):
     by_era = estimator.batch_by_ == "era"
     params = estimator._optimizer_params(len(train), train.n_eras, phase)
     optimizer_params = {f"optimizer__{name}": value for name, value in params.items()}
-    callbacks = []
-    callbacks += estimator._training_callbacks()
-    if estimator.verbose:
-        name = type(estimator).__name__
-        if phase.name != "fit":
-            name = f"{name} ({phase.name})"
-        callbacks.append(("progress_bar", ProgressBar(name, phase.max_epochs)))
     return _Net(
         module,
         criterion=estimator._make_loss(),
@@ -253,13 +261,20 @@ def _make_net(estimator, module, phase, train, device, generator):
         iterator_train__generator=generator,
         iterator_train__max_era_rows=getattr(estimator, "max_list_length", None),
         train_split=None,
-        callbacks=callbacks,
+        callbacks=estimator._training_callbacks(),
         device=str(device),
         verbose=0,
         estimator=estimator,
         phase=phase,
         noise=estimator._make_noise(phase),
     )
+
+
+def _progress_bar(estimator, phase):
+    name = type(estimator).__name__
+    if phase.name != "fit":
+        name = f"{name} ({phase.name})"
+    return ProgressBar(name, phase.max_epochs)
 
 
 def min_batch_rows(module):
@@ -283,7 +298,6 @@ def _add_validation(net, estimator, phase, valid, score):
         patience=estimator.patience,
         min_delta=estimator.min_delta,
     )
-    # before the bar, which shows the scores
     net.callbacks = [("validation", validation), *net.callbacks]
     return validation
 
