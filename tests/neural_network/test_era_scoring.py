@@ -66,6 +66,17 @@ def test_some_eras_spread_over_time():
     np.testing.assert_array_equal(y_true, Y[ERAS.isin(["0002", "0007", "0012"])])
 
 
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_some_eras_are_predicted_by_their_own_features(shuffled):
+    rows = np.arange(len(X))
+    if shuffled:
+        np.random.default_rng(0).shuffle(rows)
+    model = fit(MLPRegressor, EraScoring(max_eras=2), rows=rows)
+    some = ERAS.isin(["0001", "0012"])
+    expected = numerai_corr_score(Y[some], model.predict(X[some]))
+    assert model.history_[0]["train_corr"] == pytest.approx(expected, abs=1e-5)
+
+
 @pytest.mark.parametrize(
     "Network",
     [Network for Network in tiny.SIZES if Network is not DenoisingAutoencoder],
