@@ -161,7 +161,8 @@ def test_transformer(problem):
     model = small()
     code = model.fit_transform(X, y)
     np.testing.assert_array_equal(code, model.transform(X))
-    assert code.dtype == np.float32 and code.shape == (len(X), 8)
+    assert (code.dtypes == np.float32).all() and code.shape == (len(X), 8)
+    assert code.index.equals(X.index)
     frame = model.set_output(transform="pandas").transform(X)
     assert frame.index.equals(X.index)
     assert frame.columns[0] == "supervisedautoencoderregressor0"
