@@ -63,8 +63,8 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         more than 256 MB.
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
-        Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+        Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for a
+        loss of your own that is taken over an era (`era_wise`), else 'rows'.
 
     optimizer : callable, default=torch.optim.AdamW
         Class of the optimizer, called with parameters and `lr`. For further settings

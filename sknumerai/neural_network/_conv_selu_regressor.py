@@ -44,11 +44,10 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
         Limits that predictions are cut at, e.g. the (0.3, 0.7) that Numerai accepted in
         2018. Only ranks count today.
 
-    loss : {'mse', 'corr', 'spearman'} or callable, default='mse'
+    loss : str or callable, default='mse'
         Loss, or the class or an instance of a torch loss, called with predictions and
-        targets (and with `sample_weight` and `groups` where its `forward` takes them).
-        'corr' is minus the Pearson correlation of each era, 'spearman' the paper's
-        approximation of rank correlation (see :mod:`sknumerai.losses`).
+        targets (and with `sample_weight`, `groups`, `features` and `meta_model` where
+        its `forward` takes them). The names are those of :class:`MLPRegressor`.
 
     lr : float, default=1e-3
         Learning rate.
@@ -57,13 +56,13 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
         Passes over the training rows, if early stopping does not end them.
 
     batch_size : int or 'auto', default='auto'
-        Rows or eras of a batch, as `batch_by` says. 'auto' is one era, or 1/64 of the rows
-        between 32 and 4,096, and less where the convolutions of so many rows would take
-        more than 256 MB.
+        Rows or eras of a batch, as `batch_by` says. 'auto' is one era (16 for 'sharpe'),
+        or 1/64 of the rows between 32 and 4,096, and less where the convolutions of so
+        many rows would take more than 256 MB.
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+        the losses that are taken over an era (all but 'mse'), else 'rows'.
 
     optimizer : callable, default=torch.optim.AdamW
         Class of the optimizer, called with parameters and `lr`. For further settings
@@ -100,11 +99,14 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
         reads the longest horizon from the names of the targets (8 for 20 days, 16 for
         60 days) and is 8 where they say nothing.
 
-    monitor : {'auto', 'loss', 'corr', 'sharpe'} or callable, default='auto'
-        What early stopping watches on the held-out eras. 'loss' is the
-        training loss; 'corr' is the mean and 'sharpe' the mean over standard deviation
-        of the Numerai correlation of each era; a callable `(y_true, y_pred, groups=)`
-        gives a score that is better when larger. 'auto' is 'corr'.
+    monitor : {'auto', 'loss', 'corr', 'sharpe', 'payout', 'lpayout'} or callable, \
+default='auto'
+        What early stopping watches on the held-out eras. 'loss' is the training loss;
+        'corr' is the mean and 'sharpe' the mean over standard deviation of the Numerai
+        correlation of each era; 'lpayout' is CORR + 2 BMC and needs `benchmark` at
+        `fit`; 'payout' is what the latest rule pays, without its clip, and needs
+        `meta_model` at `fit`; a callable `(y_true, y_pred, groups=)` gives a score that
+        is better when larger. 'auto' is 'corr'.
 
     patience : int or None, default=10
         Epochs without a new best before training stops. None never stops. The best
