@@ -113,8 +113,8 @@ class SupervisedAutoencoderLoss(nn.Module):
             self.target_loss = TARGET_LOSSES[target_loss]()
         else:
             raise ValueError(
-                f"target_loss must be one of {list(TARGET_LOSSES)} or a torch.nn.Module "
-                f"instance. Got {target_loss!r} instead."
+                f"target_loss must be one of {list(TARGET_LOSSES)} or a "
+                f"torch.nn.Module instance. Got {target_loss!r} instead."
             )
         if recon_loss == "bce":
             self.recon_loss = MaskedBCELoss(from_logits=True)
