@@ -21,7 +21,8 @@ Losses that need more take it by name after these, ``features=`` of shape (n, m)
 ask for.
 
 The result is finite, and so are the gradients, if the predictions are: also for targets
-that are missing throughout, eras of one row and constant predictions. Smaller is better.
+that are missing throughout, eras of one row and constant predictions. Smaller is
+better.
 """
 
 # SPDX-License-Identifier: BSD-3-Clause

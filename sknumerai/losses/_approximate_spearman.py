@@ -65,6 +65,9 @@ class ApproximateSpearmanLoss(nn.Module):
     tensor(0.0196)
     """
 
+    era_wise = True
+    scale_free = True
+
     def __init__(self, penalty_weight=0.01, *, penalty_norm="n", padding_mode="mask"):
         super().__init__()
         if not penalty_weight >= 0:

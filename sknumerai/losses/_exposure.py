@@ -198,22 +198,21 @@ class ExposurePenalty(nn.Module):
         eras, inside = cells.eras, cells.inside
         if self.top_bottom is not None:
             inside = cells.ends(cells.y_pred, self.top_bottom)
-        features = features.to(cells.y_pred.dtype)
         counted = inside.to(cells.y_pred.dtype)
+        counts = eras.sum(counted) > 1
+        if self.kind == "total":
+            total = total_exposure(cells.y_pred, inside, features, cells)
+            return mean_counting(total, counts)
+        features = features.to(cells.y_pred.dtype)
         share = cells.shares(counted)
         p = cells.y_pred
         p = torch.where(inside, p - eras.spread(eras.sum(p * share)), 0.0)
         p = p * eras.spread(torch.rsqrt(eras.sum(p * p * share) + EPS))
-        counts = eras.sum(counted) > 1
         found = []
         for j in range(p.shape[1]):
             part = share[:, j : j + 1]
             F = features - eras.spread(eras.sum(features * part))
             exposures = eras.sum(F * (p[:, j : j + 1] * part))
-            if self.kind == "total":
-                n_rows = eras.sum(counted[:, j : j + 1])
-                found.append((exposures.square() * n_rows).sum(dim=1))
-                continue
             variance = eras.sum(F.square() * part)
             varies = variance > EPS
             scale = torch.where(varies, variance, 1.0).rsqrt() * varies
@@ -234,3 +233,41 @@ class ExposurePenalty(nn.Module):
             f"weight={self.weight:g}, max_exposure={self.max_exposure:g}, "
             f"kind={self.kind!r}, top_bottom={self.top_bottom}"
         )
+
+
+def total_exposure(scores, rows, features, eras):
+    """Sum the squared products of features with the scores of an era.
+
+    Parameters
+    ----------
+    scores : torch.Tensor of shape (n, k)
+        Scores of a scale around 1.
+
+    rows : torch.Tensor of shape (n, k) of bool
+        The cells that count.
+
+    features : torch.Tensor of shape (n, m)
+        Features.
+
+    eras : RankedEras
+        Eras of the rows.
+
+    Returns
+    -------
+    torch.Tensor of shape (n_eras, k)
+        The sums.
+    """
+    sums = eras.eras
+    share = eras.shares(rows.to(scores.dtype))
+    p = torch.where(rows, scores - sums.spread(sums.sum(scores * share)), 0.0)
+    variance = sums.sum(p * p * share)
+    n_rows = sums.sum(rows.to(scores.dtype))
+    p = p * sums.spread(torch.rsqrt((variance + EPS) * n_rows.clamp_min(1)))
+    features = features.detach().to(p.dtype)
+    if sums.groups is None:
+        return (p.T @ features).square().sum(dim=1)[None]
+    found = []
+    for code in range(sums.n_eras):
+        era = (sums.groups == code).nonzero()[:, 0]
+        found.append((p[era].T @ features[era]).square().sum(dim=1))
+    return torch.stack(found)

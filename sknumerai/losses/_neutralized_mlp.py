@@ -2,18 +2,16 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from numbers import Real
-
-import torch
 from torch import nn
 
-from sknumerai.losses._eras import EPS
+from sknumerai.losses._exposure import total_exposure
 from sknumerai.losses._ranked import (
     RankedEras,
     check_temperature,
     check_top_bottom,
     gaussian,
 )
+from sknumerai.losses._terms import check_loss_weights, weighted_sum
 
 TERMS = (
     "top_bottom_corr_loss",
@@ -104,19 +102,11 @@ class NeutralizedMLPLoss(nn.Module):
     ):
         super().__init__()
         self.top_bottom = check_top_bottom(top_bottom)
-        weights = tuple(loss_weights)
-        if len(weights) != len(TERMS) or not all(
-            isinstance(w, Real) and w >= 0 for w in weights
-        ):
-            raise ValueError(
-                f"loss_weights must be five numbers of 0 or more, for {TERMS}. Got "
-                f"{loss_weights!r} instead."
-            )
+        self.loss_weights = check_loss_weights(loss_weights, TERMS)
         if transform not in ("rank", "gaussian"):
             raise ValueError(
                 f"transform must be 'rank' or 'gaussian'. Got {transform!r} instead."
             )
-        self.loss_weights = tuple(float(w) for w in weights)
         self.transform = transform
         self.temperature = check_temperature(temperature)
 
@@ -205,12 +195,7 @@ class NeutralizedMLPLoss(nn.Module):
         torch.Tensor of shape ()
             The loss; the same as that of `forward`.
         """
-        total = [
-            weight * terms[name]
-            for name, weight in zip(TERMS, self.loss_weights)
-            if weight
-        ]
-        return sum(total) if total else 0 * terms["corr_loss"]
+        return weighted_sum(terms, dict(zip(TERMS, self.loss_weights)))
 
     def extra_repr(self):
         """Say the parameters.
@@ -224,41 +209,3 @@ class NeutralizedMLPLoss(nn.Module):
             f"{self.top_bottom}, loss_weights={self.loss_weights}, "
             f"transform={self.transform!r}, temperature={self.temperature:g}"
         )
-
-
-def total_exposure(scores, rows, features, eras):
-    """Sum the squared products of features with the scores of an era.
-
-    Parameters
-    ----------
-    scores : torch.Tensor of shape (n, k)
-        Scores of a scale around 1.
-
-    rows : torch.Tensor of shape (n, k) of bool
-        The cells that count.
-
-    features : torch.Tensor of shape (n, m)
-        Features.
-
-    eras : RankedEras
-        Eras of the rows.
-
-    Returns
-    -------
-    torch.Tensor of shape (n_eras, k)
-        The sums.
-    """
-    sums = eras.eras
-    share = eras.shares(rows.to(scores.dtype))
-    p = torch.where(rows, scores - sums.spread(sums.sum(scores * share)), 0.0)
-    variance = sums.sum(p * p * share)
-    n_rows = sums.sum(rows.to(scores.dtype))
-    p = p * sums.spread(torch.rsqrt((variance + EPS) * n_rows.clamp_min(1)))
-    features = features.detach().to(p.dtype)
-    if sums.groups is None:
-        return (p.T @ features).square().sum(dim=1)[None]
-    found = []
-    for code in range(sums.n_eras):
-        era = (sums.groups == code).nonzero()[:, 0]
-        found.append((p[era].T @ features[era]).square().sum(dim=1))
-    return torch.stack(found)

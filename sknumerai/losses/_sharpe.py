@@ -137,7 +137,7 @@ class SharpeLoss(nn.Module):
         mean = self._mean(scores, counts)
         deviation = torch.where(counts, scores - mean, 0.0)
         # a ratio of fewer than two eras would divide by zero
-        several = n > self.ddof if self.ddof else n > 1
+        several = n > 1
         variance = deviation.square().sum(dim=0) / (n - self.ddof).clamp_min(1)
         variance = torch.where(several, variance + EPS, 1.0)
         ratio = (mean - self.cost) * variance.rsqrt()

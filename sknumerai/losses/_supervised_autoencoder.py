@@ -2,8 +2,6 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from numbers import Real
-
 from torch import nn
 
 from sknumerai.losses._approximate_spearman import ApproximateSpearmanLoss
@@ -12,6 +10,7 @@ from sknumerai.losses._era_score import accepted
 from sknumerai.losses._jensen_shannon import JensenShannonLoss
 from sknumerai.losses._masked_bce import MaskedBCELoss
 from sknumerai.losses._masked_mse import MaskedMSELoss
+from sknumerai.losses._terms import check_loss_weights, weighted_sum
 
 TERMS = ("reconstruction_loss", "ae_targets_loss", "targets_loss")
 TARGET_LOSSES = {
@@ -114,8 +113,8 @@ class SupervisedAutoencoderLoss(nn.Module):
             self.target_loss = TARGET_LOSSES[target_loss]()
         else:
             raise ValueError(
-                f"target_loss must be one of {list(TARGET_LOSSES)} or a torch.nn.Module "
-                f"instance. Got {target_loss!r} instead."
+                f"target_loss must be one of {list(TARGET_LOSSES)} or a "
+                f"torch.nn.Module instance. Got {target_loss!r} instead."
             )
         if recon_loss == "bce":
             self.recon_loss = MaskedBCELoss(from_logits=True)
@@ -126,16 +125,7 @@ class SupervisedAutoencoderLoss(nn.Module):
                 f"recon_loss must be one of {list(RECON_LOSSES)}. Got {recon_loss!r} "
                 "instead."
             )
-        weights = tuple(loss_weights)
-        if len(weights) != 3 or not all(
-            isinstance(w, Real) and w >= 0 for w in weights
-        ):
-            raise ValueError(
-                "loss_weights must be three numbers of 0 or more, for the "
-                "reconstruction, the autoencoder's head and the predictions. Got "
-                f"{loss_weights!r} instead."
-            )
-        self.loss_weights = tuple(float(w) for w in weights)
+        self.loss_weights = check_loss_weights(loss_weights, TERMS)
 
     def forward(
         self, outputs, y_true, X, sample_weight=None, groups=None, meta_model=None
@@ -225,13 +215,7 @@ class SupervisedAutoencoderLoss(nn.Module):
         torch.Tensor of shape ()
             The loss; the same as that of `forward`.
         """
-        # A term of weight 0 is left out: 0 times an overflow would be NaN.
-        total = [
-            weight * terms[name]
-            for name, weight in zip(TERMS, self.loss_weights)
-            if weight
-        ]
-        return sum(total) if total else 0 * terms["targets_loss"]
+        return weighted_sum(terms, dict(zip(TERMS, self.loss_weights)))
 
     def extra_repr(self):
         """Say the weights.

@@ -120,10 +120,13 @@ class ConvAutoencoderRegressor(
         reads the longest horizon from the names of the targets (8 for 20 days, 16 for
         60 days) and is 8 where they say nothing.
 
-    monitor : {'auto', 'targets_loss', 'loss', 'corr', 'sharpe'} or callable, default='auto'
+    monitor : {'auto', 'targets_loss', 'loss', 'corr', 'sharpe', 'payout', 'lpayout'} \
+or callable, default='auto'
         What early stopping watches on the held-out eras. 'targets_loss' is the loss of the
         predictions, 'loss' that and the reconstruction's; 'corr' is the mean and 'sharpe'
-        the mean over standard deviation of the Numerai correlation of each era; a callable
+        the mean over standard deviation of the Numerai correlation of each era; 'lpayout'
+        is CORR + 2 BMC and needs `benchmark` at `fit`; 'payout' is what the latest rule
+        pays, without its clip, and needs `meta_model` at `fit`; a callable
         `(y_true, y_pred, groups=)` gives a score that is better when larger. 'auto' is
         'corr'.
 
@@ -243,7 +246,9 @@ class ConvAutoencoderRegressor(
         "ae_lr": [Interval(Real, 0, None, closed="neither")],
         "ae_optimizer": [callable, None],
         "monitor": [
-            StrOptions({"auto", "targets_loss", "loss", "corr", "sharpe"}),
+            StrOptions(
+                {"auto", "targets_loss", "loss", "corr", "sharpe", "payout", "lpayout"}
+            ),
             callable,
         ],
     }

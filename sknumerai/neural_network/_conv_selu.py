@@ -129,8 +129,8 @@ class BaseConvSELU(BaseNeuralNet):
         limits = self.prediction_limits
         if limits is not None and not (len(limits) == 2 and limits[0] < limits[1]):
             raise ValueError(
-                "prediction_limits must be (low, high) with low < high, e.g. (0.3, 0.7), "
-                f"or None. Got {limits!r}."
+                "prediction_limits must be (low, high) with low < high, e.g. (0.3, "
+                f"0.7), or None. Got {limits!r}."
             )
         return ConvSELUNet, {
             "in_features": n_features,

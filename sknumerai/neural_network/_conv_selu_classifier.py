@@ -12,8 +12,8 @@ from sknumerai.neural_network._conv_selu import BaseConvSELU
 class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
     """Convolutions and a self-normalizing perceptron, for classes.
 
-    The second network of an article of 2018 [1]_, when Numerai's targets were 0 and 1 and
-    predictions probabilities: convolutions with average pooling over the code of
+    The second network of an article of 2018 [1]_, when Numerai's targets were 0 and 1
+    and predictions probabilities: convolutions with average pooling over the code of
     :class:`DenoisingAutoencoder` (or over the features), then dense layers with SELU,
     `lecun_normal` weights and alpha dropout. Read more in
     :doc:`its page </sources/denoising_autoencoder>`.
@@ -44,8 +44,8 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         Share of the outputs of each dense layer that alpha dropout drops in training.
 
     prediction_limits : (low, high) or None, default=None
-        For two classes, limits that the probability of the second one is cut at, e.g. the
-        (0.3, 0.7) that Numerai accepted in 2018.
+        For two classes, limits that the probability of the second one is cut at, e.g.
+        the (0.3, 0.7) that Numerai accepted in 2018.
 
     loss : {'log_loss'} or callable, default='log_loss'
         Loss, or the class or an instance of a torch loss, called with logits and with
@@ -58,13 +58,13 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         Passes over the training rows, if early stopping does not end them.
 
     batch_size : int or 'auto', default='auto'
-        Rows or eras of a batch, as `batch_by` says. 'auto' is one era, or 1/64 of the rows
-        between 32 and 4,096, and less where the convolutions of so many rows would take
-        more than 256 MB.
+        Rows or eras of a batch, as `batch_by` says. 'auto' is one era, or 1/64 of the
+        rows between 32 and 4,096, and less where the convolutions of so many rows would
+        take more than 256 MB.
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
-        Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
-        the losses that are taken over an era ('corr' and 'spearman'), else 'rows'.
+        Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for a
+        loss of your own that is taken over an era (`era_wise`), else 'rows'.
 
     optimizer : callable, default=torch.optim.AdamW
         Class of the optimizer, called with parameters and `lr`. For further settings
@@ -74,9 +74,9 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         Weight decay, normalized or handed to `optimizer` as it is.
 
     normalized_weight_decay : bool, default=True
-        Whether a step takes the share ``weight_decay * sqrt(b / (B * T))`` of the weights,
-        for batches of b of B rows and T epochs, and less as the learning rate is lowered
-        [2]_. For optimizers with decoupled weight decay.
+        Whether a step takes the share ``weight_decay * sqrt(b / (B * T))`` of the
+        weights, for batches of b of B rows and T epochs, and less as the learning rate
+        is lowered [2]_. For optimizers with decoupled weight decay.
 
     decay_epochs : int or None, default=None
         T in the normalized weight decay; None is `max_epochs`.
@@ -105,11 +105,11 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         60 days) and is 8 where they say nothing.
 
     monitor : {'auto', 'loss', 'corr', 'sharpe'} or callable, default='auto'
-        What early stopping watches on the held-out eras. 'loss' is the training loss. For
-        two classes also: 'corr' is the mean and 'sharpe' the mean over standard deviation
-        of the Numerai correlation of each era; a callable `(y_true, y_pred, groups=)` of
-        zeros and ones and logits gives a score that is better when larger. 'auto' is
-        'loss'.
+        What early stopping watches on the held-out eras. 'loss' is the training loss.
+        For two classes also: 'corr' is the mean and 'sharpe' the mean over standard
+        deviation of the Numerai correlation of each era; a callable
+        `(y_true, y_pred, groups=)` of zeros and ones and logits gives a score that is
+        better when larger. 'auto' is 'loss'.
 
     patience : int or None, default=10
         Epochs without a new best before training stops. None never stops. The best
@@ -119,8 +119,8 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         What a new best must be better by, in units of what `monitor` watches.
 
     feature_range : (low, high), 'auto' or None, default='auto'
-        Values that are mapped to [-1, 1], or None to leave features as they are. 'auto' is
-        (0, 4), Numerai's codes, for integers and None for floats.
+        Values that are mapped to [-1, 1], or None to leave features as they are. 'auto'
+        is (0, 4), Numerai's codes, for integers and None for floats.
 
     input_noise : float, module or None, default=None
         Disturbs the scaled features in training: the standard deviation of Gaussian
@@ -196,13 +196,13 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
     ``max(conv_channels) * n_features`` numbers for a row, several times. Prediction goes
     through the rows in pieces of 64 MB.
 
-    The weights of the best epoch are kept where eras are held out; the article keeps the
-    last. `from_preset("article")` gives the settings of the article.
+    The weights of the best epoch are kept where eras are held out; the article keeps
+    the last. `from_preset("article")` gives the settings of the article.
 
     References
     ----------
-    .. [1] Deep Learning Approach for Predicting Stock Market via Numerai (2018). Article
-       on fibers.io.
+    .. [1] Deep Learning Approach for Predicting Stock Market via Numerai (2018).
+       Article on fibers.io.
 
     .. [2] Loshchilov, I. and Hutter, F. (2019). Decoupled Weight Decay Regularization.
        ICLR. :arxiv:`1711.05101`, appendix B.1.

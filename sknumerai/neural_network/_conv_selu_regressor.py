@@ -11,9 +11,9 @@ from sknumerai.neural_network._conv_selu import BaseConvSELU
 class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
     """Convolutions and a self-normalizing perceptron for one or several targets.
 
-    The network of :class:`ConvSELUClassifier`, from an article of 2018 [1]_, for targets of
-    more than two values: a linear output and the losses of regression. Read more in
-    :doc:`its page </sources/denoising_autoencoder>`.
+    The network of :class:`ConvSELUClassifier`, from an article of 2018 [1]_, for
+    targets of more than two values: a linear output and the losses of regression. Read
+    more in :doc:`its page </sources/denoising_autoencoder>`.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
         Passes over the training rows, if early stopping does not end them.
 
     batch_size : int or 'auto', default='auto'
-        Rows or eras of a batch, as `batch_by` says. 'auto' is one era, or 1/64 of the rows
-        between 32 and 4,096, and less where the convolutions of so many rows would take
-        more than 256 MB.
+        Rows or eras of a batch, as `batch_by` says. 'auto' is one era (16 for
+        'sharpe'), or 1/64 of the rows between 32 and 4,096, and less where the
+        convolutions of so many rows would take more than 256 MB.
 
     batch_by : {'auto', 'rows', 'era'}, default='auto'
         Whether a batch is rows drawn from all eras or whole eras. 'auto' is 'era' for
@@ -74,9 +74,9 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
         Weight decay, normalized or handed to `optimizer` as it is.
 
     normalized_weight_decay : bool, default=True
-        Whether a step takes the share ``weight_decay * sqrt(b / (B * T))`` of the weights,
-        for batches of b of B rows and T epochs, and less as the learning rate is lowered
-        [2]_. For optimizers with decoupled weight decay.
+        Whether a step takes the share ``weight_decay * sqrt(b / (B * T))`` of the
+        weights, for batches of b of B rows and T epochs, and less as the learning rate
+        is lowered [2]_. For optimizers with decoupled weight decay.
 
     decay_epochs : int or None, default=None
         T in the normalized weight decay; None is `max_epochs`.
@@ -104,11 +104,14 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
         reads the longest horizon from the names of the targets (8 for 20 days, 16 for
         60 days) and is 8 where they say nothing.
 
-    monitor : {'auto', 'loss', 'corr', 'sharpe'} or callable, default='auto'
-        What early stopping watches on the held-out eras. 'loss' is the
-        training loss; 'corr' is the mean and 'sharpe' the mean over standard deviation
-        of the Numerai correlation of each era; a callable `(y_true, y_pred, groups=)`
-        gives a score that is better when larger. 'auto' is 'corr'.
+    monitor : {'auto', 'loss', 'corr', 'sharpe', 'payout', 'lpayout'} or callable, \
+default='auto'
+        What early stopping watches on the held-out eras. 'loss' is the training loss;
+        'corr' is the mean and 'sharpe' the mean over standard deviation of the Numerai
+        correlation of each era; 'lpayout' is CORR + 2 BMC and needs `benchmark` at
+        `fit`; 'payout' is what the latest rule pays, without its clip, and needs
+        `meta_model` at `fit`; a callable `(y_true, y_pred, groups=)` gives a score that
+        is better when larger. 'auto' is 'corr'.
 
     patience : int or None, default=10
         Epochs without a new best before training stops. None never stops. The best
@@ -118,8 +121,8 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
         What a new best must be better by, in units of what `monitor` watches.
 
     feature_range : (low, high), 'auto' or None, default='auto'
-        Values that are mapped to [-1, 1], or None to leave features as they are. 'auto' is
-        (0, 4), Numerai's codes, for integers and None for floats.
+        Values that are mapped to [-1, 1], or None to leave features as they are. 'auto'
+        is (0, 4), Numerai's codes, for integers and None for floats.
 
     input_noise : float, module or None, default=None
         Disturbs the scaled features in training: the standard deviation of Gaussian
@@ -191,16 +194,16 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
     Targets are standardized inside, as in :class:`MLPRegressor`.
 
     With `batch_by='rows'` the memory of training is that of one batch: up to
-    ``max(conv_channels) * n_features`` numbers for a row, several times. Prediction goes
-    through the rows in pieces of 64 MB.
+    ``max(conv_channels) * n_features`` numbers for a row, several times. Prediction
+    goes through the rows in pieces of 64 MB.
 
-    The weights of the best epoch are kept where eras are held out; the article keeps the
-    last. `from_preset("article")` gives the settings of the article.
+    The weights of the best epoch are kept where eras are held out; the article keeps
+    the last. `from_preset("article")` gives the settings of the article.
 
     References
     ----------
-    .. [1] Deep Learning Approach for Predicting Stock Market via Numerai (2018). Article
-       on fibers.io.
+    .. [1] Deep Learning Approach for Predicting Stock Market via Numerai (2018).
+       Article on fibers.io.
 
     .. [2] Loshchilov, I. and Hutter, F. (2019). Decoupled Weight Decay Regularization.
        ICLR. :arxiv:`1711.05101`, appendix B.1.

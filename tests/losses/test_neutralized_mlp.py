@@ -130,7 +130,7 @@ def test_finite_where_a_formula_divides_by_zero(case):
     "params, message",
     [
         ({"top_bottom": 0}, "top_bottom must be an integer of at least 1"),
-        ({"loss_weights": (1, 1, 1)}, "loss_weights must be five numbers"),
+        ({"loss_weights": (1, 1, 1)}, "loss_weights must be 5 numbers"),
         ({"transform": "log"}, "transform must be 'rank' or 'gaussian'"),
         ({"temperature": -1}, "temperature must be 0"),
     ],

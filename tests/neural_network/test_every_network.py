@@ -206,3 +206,13 @@ def test_rows_of_weight_zero_are_left_out(Network):
     np.testing.assert_allclose(output(weighted), output(other), atol=1e-5)
     ignoring = tiny.tiny(Network, **how).fit(X, wild)
     assert not np.allclose(output(weighted), output(ignoring), atol=1e-4)
+
+
+@pytest.mark.parametrize("Network", tiny.REGRESSORS, ids=lambda N: N.__name__)
+@pytest.mark.parametrize("monitor", ["payout", "lpayout", "sharpe", "corr"])
+def test_every_regressor_watches_every_score(Network, monitor):
+    model = tiny.tiny(Network, monitor=monitor, n_validation_eras=3, embargo=0)
+    side = "benchmark" if monitor == "lpayout" else "meta_model"
+    model.fit(X, tiny.Y, **{side: tiny.META})
+    assert np.isfinite(model.history_[0][f"valid_{monitor}"])
+    assert model.best_epoch_ == 1

@@ -15,12 +15,16 @@ from sklearn.preprocessing import StandardScaler
 
 from sknumerai.cli._ridge import BlockRidge
 from sknumerai.neural_network import (
+    ContextAwareRanker,
     ConvAutoencoderRegressor,
+    ConvSELUClassifier,
     ConvSELURegressor,
     DenoisingAutoencoder,
     MLPRegressor,
     NeuralNetRegressor,
+    NeutralizedMLPRegressor,
     SupervisedAutoencoderRegressor,
+    TabMRegressor,
 )
 from sknumerai.submission import _fresh, export_model
 from tests.submission.frames import make_live, ranks
@@ -52,9 +56,25 @@ def networks():
             ConvSELURegressor(conv_channels=(2, 2), dense_features=(4,), **few),
         ),
         "convolutional autoencoder": ConvAutoencoderRegressor(n_channels=1, **few),
+        "ranker": ContextAwareRanker(d_hidden=4, **{**few, "batch_size": 2}),
+        "neutralized": NeutralizedMLPRegressor((4,), **{**few, "batch_size": 1}),
+        "tabm": TabMRegressor((4, 4), k=3, **few),
+        "convolutions": ConvSELURegressor(
+            conv_channels=(2,), kernel_sizes=(3,), dense_features=(4,), **few
+        ),
+        "classifier": ConvSELUClassifier(
+            conv_channels=(2,), kernel_sizes=(3,), dense_features=(4,), **few
+        ),
         "voting": VotingRegressor([("sae", sae), ("mlp", mlp), ("ridge", Ridge())]),
         "block ridge": BlockRidge(),
     }
+
+
+def outputs(model, X):
+    """What ranks are taken of: of a classifier the expected class."""
+    if hasattr(model, "classes_"):
+        return model.predict_proba(X) @ model.classes_
+    return model.predict(X)
 
 
 def test_networks_without_sknumerai(data, tmp_path):
@@ -62,23 +82,30 @@ def test_networks_without_sknumerai(data, tmp_path):
     X, y = data
     live = make_live(200)
     live.to_pickle(tmp_path / "live.pkl")
+    one_era = live.set_index("era", append=True).swaplevel()[list(X.columns)]
+    one_era.to_pickle(tmp_path / "one_era.pkl")
     for name, model in networks().items():
-        model.fit(X, y)
+        model.fit(X, y > y.median() if name == "classifier" else y)
         path = tmp_path / f"{name}.pkl"
         export_model(model, path, by_value=(__name__,), verify=False)
         got = pd.read_pickle(path)(live)
-        expected = model.predict(live.set_index("era", append=True)[list(X.columns)])
-        np.testing.assert_allclose(got["prediction"], ranks(expected))
-        got.to_pickle(tmp_path / f"{name}.expected")
+        raw = outputs(model, one_era)
+        assert len(np.unique(raw)) > 1, name
+        np.testing.assert_allclose(got["prediction"], ranks(raw), err_msg=name)
+        got.assign(raw=raw).to_pickle(tmp_path / f"{name}.expected")
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(_fresh.__file__).parent)!r})
-import _runner, pandas as pd
+import _runner, numpy as np, pandas as pd
+one_era = pd.read_pickle("one_era.pkl")
 for name in {list(networks())}:
     _runner.main(f"{{name}}.pkl", "sknumerai,skorch")
-    got = pd.read_pickle("predictions.pkl")
+    got = pd.read_pickle("predictions.pkl")["prediction"]
     expected = pd.read_pickle(f"{{name}}.expected")
-    assert (got - expected).abs().max(axis=None) <= 1 / 200, name
+    # rounding may swap two neighbours
+    assert (got - expected["prediction"]).abs().max() <= 1 / 200, name
+    raw = pd.read_pickle(f"{{name}}.pkl").predict_raw(one_era)
+    np.testing.assert_allclose(raw, expected["raw"], rtol=1e-5, atol=1e-6, err_msg=name)
 print("sknumerai" in sys.modules, "skorch" in sys.modules)
 """
     done = subprocess.run(
