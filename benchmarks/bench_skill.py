@@ -72,15 +72,15 @@ BLOCK_ERAS = 4
 NOT_WORSE = -0.002
 ENOUGH_ERAS = 150
 
-TREES = dict(
-    n_estimators=2000,
-    learning_rate=0.01,
-    max_depth=5,
-    num_leaves=15,
-    colsample_bytree=0.1,
-    n_jobs=1,
-    verbose=-1,
-)
+TREES = {
+    "n_estimators": 2000,
+    "learning_rate": 0.01,
+    "max_depth": 5,
+    "num_leaves": 15,
+    "colsample_bytree": 0.1,
+    "n_jobs": 1,
+    "verbose": -1,
+}
 
 
 class Fit:

@@ -4,10 +4,12 @@
 
 from numbers import Integral, Real
 
+import torch
 from torch import nn
 
 from sknumerai.modules._activation import make_activation
 from sknumerai.modules._batch_norm import make_batch_norm
+from sknumerai.modules._level_encoding import LevelEncoding
 
 
 class MLP(nn.Module):
@@ -43,11 +45,25 @@ class MLP(nn.Module):
         Share of a hidden layer's outputs that is dropped in training: one number for
         all, or one for each hidden layer. In the range [0, 1).
 
+    n_levels : int or None, default=None
+        Number of levels, evenly spaced from -1 to 1, that features are encoded by
+        before the first layer: 5 gives each of Numerai's codes a weight of its own.
+        None leaves features as they are.
+
+    linear_skip : bool, default=False
+        Whether a linear layer from the (encoded) features to the outputs is added to
+        the last one. It begins as zero.
+
+    output_gain : float, default=1.0
+        What the first weights of the output layer are multiplied by. Where the targets
+        are mostly noise, a network that begins far from 0 has to unlearn its random
+        start first.
+
     Raises
     ------
     ValueError
-        If a size is not a positive integer, a dropout is outside [0, 1), or the number
-        of dropouts is not the number of hidden layers.
+        If a size is not a positive integer, a dropout is outside [0, 1), the number of
+        dropouts is not the number of hidden layers, or there is one level only.
 
     See Also
     --------
@@ -78,11 +94,17 @@ class MLP(nn.Module):
         activation="relu",
         batch_norm=False,
         dropout=0.0,
+        n_levels=None,
+        linear_skip=False,
+        output_gain=1.0,
     ):
         super().__init__()
         sizes = check_sizes("hidden_features", hidden_features)
+        self.in_features = check_size("in_features", in_features)
+        self.encoding, n_columns = make_encoding(n_levels, in_features)
+        self.output_gain = output_gain
         sizes = (
-            check_size("in_features", in_features),
+            n_columns,
             *sizes,
             check_size("out_features", out_features),
         )
@@ -97,13 +119,10 @@ class MLP(nn.Module):
             ]
         self.hidden = nn.Sequential(*layers)
         self.output = nn.Linear(sizes[-2], sizes[-1])
+        self.skip = None
+        if linear_skip:
+            self.skip = nn.Linear(n_columns, sizes[-1], bias=False)
         self.reset_parameters()
-
-    @property
-    def in_features(self):
-        """Number of input columns."""
-        first = self.hidden[0] if len(self.hidden) else self.output
-        return first.in_features
 
     @property
     def out_features(self):
@@ -127,11 +146,43 @@ class MLP(nn.Module):
         torch.Tensor of shape (batch_size, out_features)
             Outputs, not bounded.
         """
-        return self.output(self.hidden(X))
+        X = self.encoding(X)
+        out = self.output(self.hidden(X))
+        return out if self.skip is None else out + self.skip(X)
+
+
+def make_encoding(n_levels, in_features):
+    """Return the module that encodes features by levels, and the columns it gives.
+
+    Parameters
+    ----------
+    n_levels : int or None
+        Number of levels; None for no encoding.
+
+    in_features : int
+        Number of features.
+
+    Returns
+    -------
+    encoding : torch.nn.Module
+        `LevelEncoding`, or the identity.
+
+    n_columns : int
+        Width of what it gives.
+    """
+    if n_levels is None:
+        return nn.Identity(), in_features
+    n_levels = check_size("n_levels", n_levels)
+    if n_levels < 2:
+        raise ValueError(f"n_levels must be 2 or more, or None. Got {n_levels}.")
+    return LevelEncoding(n_levels), in_features * n_levels
 
 
 def reset_parameters(module):
     """Reset all layers of a module: Glorot-uniform weights, zero biases.
+
+    Of a perceptron within it, the skip begins as zero, and the output layer with the
+    gain that the perceptron asks for.
 
     Parameters
     ----------
@@ -141,9 +192,16 @@ def reset_parameters(module):
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.BatchNorm1d):
             layer.reset_parameters()
+    for part in module.modules():
+        if isinstance(part, MLP):
+            with torch.no_grad():
+                part.output.weight.mul_(part.output_gain)
+            if part.skip is not None:
+                nn.init.zeros_(part.skip.weight)
 
 
 def check_size(name, value):

@@ -68,6 +68,9 @@ class SupervisedAutoencoder(nn.Module):
     encoder_frozen : bool
         Whether `freeze_encoder` was called.
 
+    output_gain : float, default=1.0
+        What the first weights of both output layers are multiplied by, see `MLP`.
+
     Raises
     ------
     ValueError
@@ -133,6 +136,7 @@ class SupervisedAutoencoder(nn.Module):
         batch_norm=True,
         ae_head_input="recon",
         output_activation="sigmoid",
+        output_gain=1.0,
     ):
         super().__init__()
         in_features = check_size("in_features", in_features)
@@ -160,7 +164,11 @@ class SupervisedAutoencoder(nn.Module):
                     f"{name} must be one of {allowed}. Got {value!r} instead."
                 )
         n_code, n_head, *n_mlp = hidden_units
-        options = {"activation": activation, "batch_norm": batch_norm}
+        options = {
+            "activation": activation,
+            "batch_norm": batch_norm,
+            "output_gain": output_gain,
+        }
         self.ae_head_input = ae_head_input
         self.output_activation = output_activation
         self.encoder_frozen = False

@@ -7,7 +7,12 @@ from torch import nn
 
 from sknumerai.modules._activation import make_activation
 from sknumerai.modules._ensemble_linear import EnsembleLinear, SeparateLinear
-from sknumerai.modules._mlp import check_dropouts, check_size, check_sizes
+from sknumerai.modules._mlp import (
+    check_dropouts,
+    check_size,
+    check_sizes,
+    make_encoding,
+)
 
 # Elements of the widest layer of one submodel, where nothing is kept for gradients
 _CHUNK = 2**22
@@ -44,6 +49,20 @@ class TabM(nn.Module):
     dropout : float or sequence of float, default=0.1
         Share of a hidden layer's outputs that is dropped in training, drawn for each
         submodel: one number for all, or one for each hidden layer. In the range [0, 1).
+
+    n_levels : int or None, default=None
+        Number of levels, evenly spaced from -1 to 1, that features are encoded by
+        before the first layer: 5 gives each of Numerai's codes a weight of its own.
+        None leaves features as they are.
+
+    linear_skip : bool, default=False
+        Whether a linear layer from the (encoded) features to the outputs, one for all
+        submodels, is added to theirs. It begins as zero.
+
+    output_gain : float, default=1.0
+        What the first weights of the output layer are multiplied by. Where the targets
+        are mostly noise, a network that begins far from 0 has to unlearn its random
+        start first.
 
     Raises
     ------
@@ -101,6 +120,9 @@ class TabM(nn.Module):
         variant="tabm",
         activation="relu",
         dropout=0.1,
+        n_levels=None,
+        linear_skip=False,
+        output_gain=1.0,
     ):
         super().__init__()
         if variant not in ("tabm", "mini"):
@@ -108,7 +130,10 @@ class TabM(nn.Module):
                 f"variant must be 'tabm' or 'mini'. Got {variant!r} instead."
             )
         hidden = check_sizes("hidden_features", hidden_features)
-        sizes = (check_size("in_features", in_features), *hidden)
+        self.in_features = check_size("in_features", in_features)
+        self.encoding, n_columns = make_encoding(n_levels, in_features)
+        self.output_gain = output_gain
+        sizes = (n_columns, *hidden)
         out_features = check_size("out_features", out_features)
         k = check_size("k", k)
         dropouts = check_dropouts("dropout", dropout, len(hidden))
@@ -128,12 +153,10 @@ class TabM(nn.Module):
             nn.Sequential(make_activation(activation), nn.Dropout(p)) for p in dropouts
         )
         self.output = SeparateLinear(sizes[-1], out_features, k)
-
-    @property
-    def in_features(self):
-        """Number of input columns."""
-        first = self.layers[0] if len(self.layers) else self.output
-        return first.weight.shape[-1]
+        self.skip = None
+        if linear_skip:
+            self.skip = nn.Linear(n_columns, out_features, bias=False)
+        self._begin_output()
 
     @property
     def out_features(self):
@@ -149,6 +172,14 @@ class TabM(nn.Module):
         """Draw new weights."""
         for layer in (*self.layers, self.output):
             layer.reset_parameters()
+        self._begin_output()
+
+    @torch.no_grad()
+    def _begin_output(self):
+        self.output.weight.mul_(self.output_gain)
+        self.output.bias.mul_(self.output_gain)
+        if self.skip is not None:
+            nn.init.zeros_(self.skip.weight)
 
     def forward(self, X):
         """Compute the outputs of all submodels.
@@ -167,12 +198,16 @@ class TabM(nn.Module):
             return torch.cat(
                 [
                     torch.stack([self._one(i, rows) for i in range(self.k)], dim=1)
-                    for rows in self._slices(X)
+                    for rows in map(self.encoding, self._slices(X))
                 ]
             )
+        X = features = self.encoding(X)
         for layer, activation in zip(self.layers, self.activations):
             X = activation(layer(X))
-        return self.output(X).transpose(0, 1)
+        out = self.output(X)
+        if self.skip is not None:
+            out = out + self.skip(features)
+        return out.transpose(0, 1)
 
     def mean(self, X):
         """Compute the mean of the submodels' outputs, what `predict` is made of.
@@ -190,7 +225,7 @@ class TabM(nn.Module):
         if torch.is_grad_enabled():
             return self(X).mean(dim=1)
         means = []
-        for rows in self._slices(X):
+        for rows in map(self.encoding, self._slices(X)):
             total = self._one(0, rows)
             for i in range(1, self.k):
                 total += self._one(i, rows)
@@ -201,7 +236,9 @@ class TabM(nn.Module):
         widest = max(layer.weight.shape[-1] for layer in (*self.layers, self.output))
         return X.split(max(256, _CHUNK // widest))
 
-    def _one(self, i, X):
+    def _one(self, i, features):
+        X = features
         for layer, activation in zip(self.layers, self.activations):
             X = activation(layer.one(i, X))
-        return self.output.one(i, X)
+        out = self.output.one(i, X)
+        return out if self.skip is None else out + self.skip(features)

@@ -34,6 +34,21 @@ class MLPRegressor(BaseNeuralNetRegressor):
     dropout : float, default=0.0
         Share of the outputs of each hidden layer that is dropped in training.
 
+    n_levels : int or None, default=None
+        Number of levels, evenly spaced over the scaled features, that features are
+        encoded by before the first layer (piecewise linear encoding, [1]_). 5 gives
+        each of Numerai's codes a weight of its own, so that the first layer can follow
+        any curve. None leaves features as they are.
+
+    linear_skip : bool, default=False
+        Whether a linear layer from the (encoded) features is added to the output. It
+        begins as zero.
+
+    output_gain : float, default=0.01
+        What the first weights of the output layer are multiplied by. A network that
+        begins far from 0 has to unlearn its random start before it sees a signal that
+        explains a thousandth of the targets; 1 is the usual start.
+
     loss : str or callable, default='mse'
         Name, or the class or an instance of a torch loss, called with predictions and
         targets (and with `sample_weight`, `groups`, `features` and `meta_model` where
@@ -185,6 +200,11 @@ default='auto'
 
     The matrix is cast batch by batch: beside it, training holds one batch in float32.
 
+    References
+    ----------
+    .. [1] Gorishniy, Y., Rubachev, I. and Babenko, A. (2022). On Embeddings for
+       Numerical Features in Tabular Deep Learning. NeurIPS. Section 3.2.
+
     Examples
     --------
     >>> from sknumerai.datasets import make_numerai
@@ -205,6 +225,9 @@ default='auto'
         "activation": [str, callable],
         "batch_norm": ["boolean", StrOptions({"warm_up"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "n_levels": [Interval(Integral, 2, None, closed="left"), None],
+        "linear_skip": ["boolean"],
+        "output_gain": [Interval(Real, 0, None, closed="neither")],
     }
 
     def __init__(
@@ -214,6 +237,9 @@ default='auto'
         activation="relu",
         batch_norm=False,
         dropout=0.0,
+        n_levels=None,
+        linear_skip=False,
+        output_gain=0.01,
         loss="mse",
         lr=1e-3,
         max_epochs=100,
@@ -269,6 +295,9 @@ default='auto'
         self.activation = activation
         self.batch_norm = batch_norm
         self.dropout = dropout
+        self.n_levels = n_levels
+        self.linear_skip = linear_skip
+        self.output_gain = output_gain
 
     def _module_spec(self, n_features, n_outputs):
         widths = self.hidden_features
@@ -280,4 +309,7 @@ default='auto'
             "activation": self.activation,
             "batch_norm": self.batch_norm,
             "dropout": self.dropout,
+            "n_levels": self.n_levels,
+            "linear_skip": self.linear_skip,
+            "output_gain": self.output_gain,
         }

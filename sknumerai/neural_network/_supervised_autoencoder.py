@@ -58,6 +58,11 @@ class SupervisedAutoencoderRegressor(
         What follows the two heads. With 'sigmoid', targets that leave [0, 1] are
         mapped to it inside; with 'identity' they are standardized.
 
+    output_gain : float, default=0.01
+        What the first weights of both output layers are multiplied by. A network that
+        begins far from the mean of the targets has to unlearn its random start before
+        it sees a signal that explains a thousandth of them; 1 is the usual start.
+
     loss : str or callable, default='mse'
         Loss of both heads: a name, or the class or an instance of a loss with the
         protocol of :mod:`sknumerai.losses`. Row by row: 'mse', 'bce' and 'js'; over all rows of a
@@ -269,6 +274,7 @@ or callable, default='auto'
         "batch_norm": ["boolean", StrOptions({"warm_up"})],
         "ae_head_input": [StrOptions({"recon", "code"})],
         "output_activation": [StrOptions({"sigmoid", "identity"})],
+        "output_gain": [Interval(Real, 0, None, closed="neither")],
         "recon_loss": [StrOptions({"mse", "bce", "js"})],
         "loss_weights": [tuple, list],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -297,6 +303,7 @@ or callable, default='auto'
         batch_norm="warm_up",
         ae_head_input="recon",
         output_activation="sigmoid",
+        output_gain=0.01,
         loss="mse",
         recon_loss="mse",
         loss_weights=(1, 1, 1),
@@ -362,6 +369,7 @@ or callable, default='auto'
         self.batch_norm = batch_norm
         self.ae_head_input = ae_head_input
         self.output_activation = output_activation
+        self.output_gain = output_gain
         self.recon_loss = recon_loss
         self.loss_weights = loss_weights
         self.label_smoothing = label_smoothing
@@ -425,6 +433,7 @@ or callable, default='auto'
             "batch_norm": self.batch_norm,
             "ae_head_input": self.ae_head_input,
             "output_activation": self.output_activation,
+            "output_gain": self.output_gain,
         }
 
     def _phases(self):

@@ -39,6 +39,21 @@ class TabMRegressor(BaseNeuralNetRegressor):
     dropout : float, default=0.1
         Share of the outputs of each hidden layer that is dropped in training.
 
+    n_levels : int or None, default=None
+        Number of levels, evenly spaced over the scaled features, that features are
+        encoded by before the first layer (piecewise linear encoding, [2]_). 5 gives
+        each of Numerai's codes a weight of its own, so that the first layer can follow
+        any curve. None leaves features as they are.
+
+    linear_skip : bool, default=False
+        Whether a linear layer from the (encoded) features is added to the output. It
+        begins as zero.
+
+    output_gain : float, default=0.01
+        What the first weights of the output layer are multiplied by. A network that
+        begins far from 0 has to unlearn its random start before it sees a signal that
+        explains a thousandth of the targets; 1 is the usual start.
+
     loss : str or callable, default='mse'
         Name, or the class or an instance of a torch loss, called with predictions and
         targets (and with `sample_weight`, `groups`, `features` and `meta_model` where
@@ -202,6 +217,8 @@ default='auto'
     ----------
     .. [1] Gorishniy, Y., Kotelnikov, A. and Babenko, A. (2025). TabM: Advancing Tabular
        Deep Learning with Parameter-Efficient Ensembling. ICLR.
+    .. [2] Gorishniy, Y., Rubachev, I. and Babenko, A. (2022). On Embeddings for
+       Numerical Features in Tabular Deep Learning. NeurIPS. Section 3.2.
 
     Examples
     --------
@@ -224,6 +241,9 @@ default='auto'
         "variant": [StrOptions({"tabm", "mini"})],
         "activation": [str, callable],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "n_levels": [Interval(Integral, 2, None, closed="left"), None],
+        "linear_skip": ["boolean"],
+        "output_gain": [Interval(Real, 0, None, closed="neither")],
     }
 
     _max_batch_rows = 1024
@@ -236,6 +256,9 @@ default='auto'
         variant="tabm",
         activation="relu",
         dropout=0.1,
+        n_levels=None,
+        linear_skip=False,
+        output_gain=0.01,
         loss="mse",
         lr=2e-3,
         max_epochs=100,
@@ -292,6 +315,9 @@ default='auto'
         self.variant = variant
         self.activation = activation
         self.dropout = dropout
+        self.n_levels = n_levels
+        self.linear_skip = linear_skip
+        self.output_gain = output_gain
 
     @classmethod
     def from_preset(cls, name, **overrides):
@@ -324,6 +350,9 @@ default='auto'
             "variant": self.variant,
             "activation": self.activation,
             "dropout": self.dropout,
+            "n_levels": self.n_levels,
+            "linear_skip": self.linear_skip,
+            "output_gain": self.output_gain,
         }
 
     def _loss_terms(self, criterion, output, X, batch, phase):

@@ -57,8 +57,9 @@ def test_the_mean_of_the_losses_is_minimized(problem, loss):
     criterion = model._make_loss()
     Y = torch.from_numpy(np.column_stack([y, aux]).astype(np.float32))[:90]
     groups = torch.arange(90) // 30
-    output = torch.randn(90, 4, 3)
-    batch = Batch(None, Y, torch.rand(90), groups)
+    generator = torch.Generator().manual_seed(0)
+    output = torch.randn(90, 4, 3, generator=generator)
+    batch = Batch(None, Y, torch.rand(90, generator=generator), groups)
     expected = sum(
         criterion(output[:, i], Y, batch.sample_weight, groups) for i in range(4)
     )
