@@ -63,13 +63,13 @@ class SupervisedAutoencoder(nn.Module):
     output_activation : {'sigmoid', 'identity'}, default='sigmoid'
         What follows the two heads. Use 'identity' for targets that leave [0, 1].
 
+    output_gain : float, default=1.0
+        What the first weights of both output layers are multiplied by, see `MLP`.
+
     Attributes
     ----------
     encoder_frozen : bool
         Whether `freeze_encoder` was called.
-
-    output_gain : float, default=1.0
-        What the first weights of both output layers are multiplied by, see `MLP`.
 
     Raises
     ------
