@@ -36,11 +36,23 @@ import torch
 from joblib import Parallel, delayed
 from lightgbm import LGBMRegressor
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from skorch.callbacks import LRScheduler
 
 from sknumerai.datasets import make_numerai
 from sknumerai.metrics import compare_scores, fnc_score, numerai_corr_score
 from sknumerai.model_selection import GroupTimeSeriesSplit
-from sknumerai.neural_network import MLPRegressor
+from sknumerai.neural_network import (
+    ContextAwareRanker,
+    ConvAutoencoderRegressor,
+    ConvSELURegressor,
+    DenoisingAutoencoder,
+    MLPRegressor,
+    NeutralizedMLPRegressor,
+    SupervisedAutoencoderRegressor,
+    TabMRegressor,
+)
 
 # FROZEN before the first run on 2026-11-21. Whoever changes a number here logs the
 # figures before and after in docs/user_guide/skill.md. Every 4th era: targets of 20
@@ -91,38 +103,128 @@ class Fit:
     make : callable
         From a seed to an estimator.
 
+    levels : bool, default=False
+        Whether it is given five columns of 0 and 1 for each feature, one for each code.
+
     dtype : dtype, default=np.int8
         Of the features.
 
     multi : bool, default=False
-        Whether it learns the auxiliary targets too.
+        Whether it learns the auxiliary targets too, where there are any.
     """
 
-    def __init__(self, make, *, dtype=np.int8, multi=False):
+    def __init__(self, make, *, levels=False, dtype=np.int8, multi=False):
         self.make = make
+        self.levels = levels
         self.dtype = dtype
         self.multi = multi
 
     def fit_predict(self, seed, data, target, train, test):
         """Fit on the training rows; return predictions of the test rows."""
-        model = self.make(seed)
-        X = data.iloc[train].astype(self.dtype)
-        extra = {"aux_targets": target.iloc[train, 1:]} if self.multi else {}
-        model.fit(X, target.iloc[train, 0], **extra)
-        return model.predict(data.iloc[test].astype(self.dtype))
+        X, X_test = data.iloc[train], data.iloc[test]
+        if self.levels:
+            encoder = OneHotEncoder(sparse_output=False, dtype=np.int8)
+            encoder.set_output(transform="pandas")
+            X, X_test = encoder.fit_transform(X), encoder.transform(X_test)
+        extra = {}
+        if self.multi and target.shape[1] > 1:
+            extra["aux_targets"] = target.iloc[train, 1:]
+        model = self.make(seed).fit(
+            X.astype(self.dtype), target.iloc[train, 0], **extra
+        )
+        return model.predict(X_test.astype(self.dtype))
+
+
+def network(cls, max_epochs, *, levels=False, multi=False, **params):
+    """Tell how a network is trained here: on all eras, a rate that falls to 0.
+
+    Held-out eras of this size have a CORR that is known to .007 or so; stopping at the
+    best of it stops at random (see the user guide).
+    """
+
+    def make(seed):
+        decay = LRScheduler("CosineAnnealingLR", T_max=max_epochs)
+        return cls(
+            max_epochs=max_epochs,
+            n_validation_eras=0,
+            callbacks=[("decay", decay)],
+            random_state=seed,
+            **({"feature_range": (0, 1)} if levels else {}),
+            **params,
+        )
+
+    return Fit(make, levels=levels, multi=multi)
+
+
+def _denoised(seed):
+    code = DenoisingAutoencoder(
+        (128, 64, 32), n_noise_rounds=2, max_epochs=2, random_state=seed
+    )
+    regressor = network(MLPRegressor, 4, dropout=0.3, linear_skip=True, lr=1e-3).make(
+        seed
+    )
+    return make_pipeline(code, regressor)
+
+
+# What a row-wise network is given to draw curves of single features
+CURVES = {"n_levels": 5, "linear_skip": True}
+SAE = {"hidden_units": (32, 32, 128, 64), "dropouts": 0.2, "lr": 1e-3}
+CONV = {
+    "conv_channels": (8, 8),
+    "kernel_sizes": (5, 5),
+    "dense_features": (16,),
+    "lr": 1e-3,
+    "batch_size": 512,
+}
 
 
 def models():
     """Return the models by name."""
     return {
         "ridge": Fit(lambda seed: Ridge(), dtype=np.float32),
+        "ridge on levels": Fit(lambda seed: Ridge(5e3), levels=True, dtype=np.float32),
         "lightgbm": Fit(lambda seed: LGBMRegressor(random_state=seed, **TREES)),
-        "mlp": Fit(lambda seed: MLPRegressor(random_state=seed)),
+        "mlp": network(MLPRegressor, 4, dropout=0.3, lr=1e-3, **CURVES),
+        "sae": network(SupervisedAutoencoderRegressor, 4, levels=True, **SAE),
+        "sae multi": network(
+            SupervisedAutoencoderRegressor, 4, levels=True, multi=True, **SAE
+        ),
+        "ranker": network(ContextAwareRanker, 8, levels=True, loss="corr", l1=0.0),
+        "conv selu": network(ConvSELURegressor, 3, levels=True, **CONV),
+        "denoised mlp": Fit(_denoised),
+        "gtruda": network(ConvAutoencoderRegressor, 3, levels=True, lr=3e-4),
+        "tabm": network(
+            TabMRegressor, 4, hidden_features=(64, 64), k=8, lr=1e-3, **CURVES
+        ),
+        "neutralized mlp": network(
+            NeutralizedMLPRegressor, 4, levels=False, loss="corr", dropout=0.1, lr=1e-3
+        ),
     }
 
 
-BLENDS = {}
-ABLATIONS = {}
+# Means of ranks within the era
+BLENDS = {
+    "blend of networks": ["mlp", "sae multi", "tabm"],
+    "networks and lightgbm": ["mlp", "sae multi", "tabm", "lightgbm"],
+}
+ABLATIONS = {
+    # the perceptron of the supervised autoencoder without the autoencoder's losses
+    "sae without autoencoder": network(
+        SupervisedAutoencoderRegressor, 4, levels=True, loss_weights=(0, 0, 1), **SAE
+    ),
+    "dense for conv selu": network(
+        MLPRegressor,
+        3,
+        levels=True,
+        hidden_features=(64, 16),
+        activation="selu",
+        lr=1e-3,
+        batch_size=512,
+    ),
+    "mlp as it was": network(MLPRegressor, 4, output_gain=1.0, lr=1e-3),
+    "mlp quiet": network(MLPRegressor, 4, lr=1e-3),
+    "mlp levels": network(MLPRegressor, 4, n_levels=5, dropout=0.3, lr=1e-3),
+}
 # Models whose output is neutral to the features: judged by FNC
 NEUTRAL = {"neutralized mlp"}
 IN_CONTEXT = ["ridge", "lightgbm", "mlp"]
