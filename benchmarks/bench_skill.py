@@ -73,8 +73,8 @@ FIRST_TOURNAMENT = 10
 # Setting "context": codes of these features are noisy copies of others, or their
 # mirror images, as a state of the era says; so does the sign of a part of the signal.
 CONTEXT = {
-    "n_pairs": 4,
-    "correlation": 0.4,
+    "n_pairs": 6,
+    "correlation": 0.6,
     "linear_sd": 0.05,
     "context_sd": 0.1,
     "n_signal_features": 8,
@@ -111,13 +111,17 @@ class Fit:
 
     multi : bool, default=False
         Whether it learns the auxiliary targets too, where there are any.
+
+    mixed : bool, default=False
+        Whether rows are dealt to eras at random, so that no era shows anything.
     """
 
-    def __init__(self, make, *, levels=False, dtype=np.int8, multi=False):
+    def __init__(self, make, *, levels=False, dtype=np.int8, multi=False, mixed=False):
         self.make = make
         self.levels = levels
         self.dtype = dtype
         self.multi = multi
+        self.mixed = mixed
 
     def fit_predict(self, seed, data, target, train, test):
         """Fit on the training rows; return predictions of the test rows."""
@@ -126,16 +130,21 @@ class Fit:
             encoder = OneHotEncoder(sparse_output=False, dtype=np.int8)
             encoder.set_output(transform="pandas")
             X, X_test = encoder.fit_transform(X), encoder.transform(X_test)
-        extra = {}
+        extra, at_predict = {}, {}
         if self.multi and target.shape[1] > 1:
             extra["aux_targets"] = target.iloc[train, 1:]
+        if self.mixed:
+            rng = np.random.default_rng(seed)
+            for rows, where in ((X, extra), (X_test, at_predict)):
+                eras = rows.index.get_level_values("era").to_numpy()
+                where["groups"] = rng.permutation(eras)
         model = self.make(seed).fit(
             X.astype(self.dtype), target.iloc[train, 0], **extra
         )
-        return model.predict(X_test.astype(self.dtype))
+        return model.predict(X_test.astype(self.dtype), **at_predict)
 
 
-def network(cls, max_epochs, *, levels=False, multi=False, **params):
+def network(cls, max_epochs, *, levels=False, multi=False, mixed=False, **params):
     """Tell how a network is trained here: on all eras, a rate that falls to 0.
 
     Held-out eras of this size have a CORR that is known to .007 or so; stopping at the
@@ -153,7 +162,7 @@ def network(cls, max_epochs, *, levels=False, multi=False, **params):
             **params,
         )
 
-    return Fit(make, levels=levels, multi=multi)
+    return Fit(make, levels=levels, multi=multi, mixed=mixed)
 
 
 def _denoised(seed):
