@@ -206,7 +206,7 @@ def models():
             TabMRegressor, 4, hidden_features=(64, 64), k=8, lr=1e-3, **CURVES
         ),
         "neutralized mlp": network(
-            NeutralizedMLPRegressor, 4, levels=False, loss="corr", dropout=0.1, lr=1e-3
+            NeutralizedMLPRegressor, 4, loss="corr", dropout=0.1, lr=1e-3, **CURVES
         ),
     }
 

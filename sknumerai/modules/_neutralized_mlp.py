@@ -44,6 +44,16 @@ class NeutralizedMLP(nn.Module):
         Whether the neutral output is also neutral to a constant, that is, has mean 0
         in each era.
 
+    n_levels : int or None, default=None
+        Number of levels that the perceptron encodes features by, see `MLP`. The output
+        is neutralized by the features as they are.
+
+    linear_skip : bool, default=False
+        Whether the perceptron has a linear skip, see `MLP`.
+
+    output_gain : float, default=1.0
+        What the first weights of the output layer are multiplied by, see `MLP`.
+
     Raises
     ------
     ValueError
@@ -96,6 +106,9 @@ class NeutralizedMLP(nn.Module):
         dropout=0.5,
         neutralizers=None,
         fit_intercept=False,
+        n_levels=None,
+        linear_skip=False,
+        output_gain=1.0,
     ):
         super().__init__()
         self.mlp = MLP(
@@ -104,6 +117,9 @@ class NeutralizedMLP(nn.Module):
             hidden_features=hidden_features,
             activation=activation,
             dropout=dropout,
+            n_levels=n_levels,
+            linear_skip=linear_skip,
+            output_gain=output_gain,
         )
         # torch's own constants, as in the source
         self.norm = BatchNorm(out_features, eps=1e-5, momentum=0.1)

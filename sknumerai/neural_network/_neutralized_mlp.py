@@ -44,6 +44,19 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
     fit_intercept : bool, default=False
         Whether the output is neutral to a constant too, as in today's FNC.
 
+    n_levels : int or None, default=None
+        Number of levels, evenly spaced over the scaled features, that the perceptron
+        encodes features by, see :class:`MLPRegressor`. The output is neutralized by the
+        features as they are.
+
+    linear_skip : bool, default=False
+        Whether a linear layer from the (encoded) features is added to the output. It
+        begins as zero. Without levels nothing is left of it in the neutral output.
+
+    output_gain : float, default=0.01
+        What the first weights of the output layer are multiplied by, see
+        :class:`MLPRegressor`; 1 is the source.
+
     loss : str or callable, default='neutralized'
         'neutralized' is :class:`sknumerai.losses.NeutralizedMLPLoss`, the sum of three
         correlations and two penalties; an instance of it stands for the four
@@ -236,6 +249,9 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "neutralizers": ["array-like", None],
         "fit_intercept": ["boolean"],
+        "n_levels": [Interval(Integral, 2, None, closed="left"), None],
+        "linear_skip": ["boolean"],
+        "output_gain": [Interval(Real, 0, None, closed="neither")],
         "loss": [StrOptions({"neutralized", *LOSSES}), callable],
         "top_bottom": [Interval(Integral, 1, None, closed="left")],
         "loss_weights": [tuple, list],
@@ -256,6 +272,9 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
         dropout=0.5,
         neutralizers=None,
         fit_intercept=False,
+        n_levels=None,
+        linear_skip=False,
+        output_gain=0.01,
         loss="neutralized",
         top_bottom=500,
         loss_weights=(1, 1, 1, 1e-3, 1e-4),
@@ -316,6 +335,9 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
         self.dropout = dropout
         self.neutralizers = neutralizers
         self.fit_intercept = fit_intercept
+        self.n_levels = n_levels
+        self.linear_skip = linear_skip
+        self.output_gain = output_gain
         self.top_bottom = top_bottom
         self.loss_weights = loss_weights
         self.rank_transform = rank_transform
@@ -374,6 +396,9 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
             "dropout": self.dropout,
             "neutralizers": self._neutralizer_columns(n_features),
             "fit_intercept": self.fit_intercept,
+            "n_levels": self.n_levels,
+            "linear_skip": self.linear_skip,
+            "output_gain": self.output_gain,
         }
 
     def _neutralizer_columns(self, n_features):

@@ -201,6 +201,7 @@ NEUTRALIZED_MLP = {
         "hidden_features": (100, 30),
         "activation": "mish",
         "dropout": 0.5,
+        "output_gain": 1.0,
         "loss": "neutralized",
         "top_bottom": 500,
         "loss_weights": (1, 1, 1, 1e-3, 1e-4),
