@@ -177,7 +177,7 @@ def _denoised(seed):
 
 # What a row-wise network is given to draw curves of single features
 CURVES = {"n_levels": 5, "linear_skip": True}
-SAE = {"hidden_units": (32, 32, 128, 64), "dropouts": 0.2, "lr": 1e-3}
+SAE = {"hidden_units": (32, 32, 128, 64), "dropouts": 0.05, "lr": 1e-3}
 # These begin with an output as large as the targets, which a loss that does not see
 # the scale forgives
 CONV = {
