@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sknumerai
 from sknumerai import losses
 from sknumerai.losses import (
     ApproximateSpearmanLoss,
@@ -292,11 +293,11 @@ def test_inputs_are_left_alone(name):
 
 @every_loss
 def test_pickles_by_value(name):
-    cloudpickle.register_pickle_by_value(losses)
+    cloudpickle.register_pickle_by_value(sknumerai)
     try:
         copy = cloudpickle.load(io.BytesIO(cloudpickle.dumps(ALL[name][0])))
     finally:
-        cloudpickle.unregister_pickle_by_value(losses)
+        cloudpickle.unregister_pickle_by_value(sknumerai)
     given = tensors(*batch(13))
     assert copy(*given) == ALL[name][0](*given)
 

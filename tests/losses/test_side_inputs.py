@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sknumerai import losses
+import sknumerai
 from sknumerai.losses import (
     CorrelationLoss,
     ExposurePenalty,
@@ -162,11 +162,11 @@ def test_dtypes_follow_the_predictions(name):
 
 @every_loss
 def test_pickles_by_value(name):
-    cloudpickle.register_pickle_by_value(losses)
+    cloudpickle.register_pickle_by_value(sknumerai)
     try:
         copy = cloudpickle.load(io.BytesIO(cloudpickle.dumps(SIDE[name][0])))
     finally:
-        cloudpickle.unregister_pickle_by_value(losses)
+        cloudpickle.unregister_pickle_by_value(sknumerai)
     p, y, w, groups, side = batch(8)
     side = {k: v for k, v in side.items() if SIDE[name][1] in (k, None)}
     assert copy(p, y, w, groups, **side) == call(name, p, y, w, groups, side)

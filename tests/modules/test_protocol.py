@@ -9,6 +9,7 @@ import cloudpickle
 import pytest
 import torch
 
+import sknumerai
 from sknumerai import modules
 
 N, K = 12, 3
@@ -156,11 +157,11 @@ def test_pickles_by_value_where_the_package_is_absent(tmp_path):
     X = torch.rand(9, N)
     made = {name: trained(name) for name in modules.__all__}
     expected = {name: outputs(m, X) for name, m in made.items()}
-    cloudpickle.register_pickle_by_value(modules)
+    cloudpickle.register_pickle_by_value(sknumerai)
     try:
         (tmp_path / "m.pkl").write_bytes(cloudpickle.dumps((made, X, expected)))
     finally:
-        cloudpickle.unregister_pickle_by_value(modules)
+        cloudpickle.unregister_pickle_by_value(sknumerai)
     program = """
 import pickle, sys
 sys.modules["sknumerai"] = None
