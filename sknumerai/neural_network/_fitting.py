@@ -13,6 +13,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from sknumerai.neural_network._bounded import unit_interval_map
+from sknumerai.neural_network._coverage import (
+    check_known,
+    check_weighted,
+    uses_meta_model,
+)
 from sknumerai.neural_network._held_out import ValidationScore, count_eras
 from sknumerai.neural_network._inference import (
     forward_eras,
@@ -39,7 +44,6 @@ from sknumerai.neural_network._losses import (
 from sknumerai.neural_network._training import (
     make_dataset,
     min_batch_rows,
-    takes,
     train_module,
 )
 from sknumerai.utils import check_eras, one_era, refuse_era_column
@@ -87,9 +91,11 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
     meta_model = None
     loss = loss_of_targets(est)
     _check_outputs(est, loss, warm, caller)
-    if takes(loss, "meta_model"):
+    if uses_meta_model(loss):
         meta_model = check_meta_model(sides, X, y, caller)
-    sides = check_side_inputs(est, sides, X, y, caller) if n_valid else {}
+    given, sides = sides, check_side_inputs(est, sides, X, y, caller) if n_valid else {}
+    check_weighted(est, weight, eras, n_train, n_valid, caller)
+    check_known(est, meta_model, given, eras, n_train, n_valid, X, y, caller)
 
     range_before = getattr(est, "feature_range_", None)
     est.feature_range_ = feature_range

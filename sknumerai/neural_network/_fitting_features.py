@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
+from sknumerai.neural_network._coverage import check_weighted
 from sknumerai.neural_network._fitting import _resolve_batches
 from sknumerai.neural_network._held_out import count_eras
 from sknumerai.neural_network._inputs import (
@@ -45,6 +46,7 @@ def _fit(est, X, y, groups, sample_weight):
     eras = _resolve_batches(est, found, len(matrix), caller)
     check_device(est.device)
     n_train, n_valid = count_eras(est, eras, found is not None, target_names(y), caller)
+    check_weighted(est, weight, eras, n_train, n_valid, caller)
     # targets of no columns: a batch then holds features alone
     nothing = np.empty((len(matrix), 0), dtype=np.float32)
     dataset = make_dataset(matrix, nothing, weight, eras)
