@@ -31,13 +31,18 @@ class SharpeLoss(nn.Module):
     ddof : {0, 1}, default=0
         The standard deviation divides by ``n_eras - ddof``.
 
+    min_std : float, default=0.01
+        Least standard deviation, in units of the score: a smaller one counts as this,
+        in the adjusted ratio too.
+
     Raises
     ------
     TypeError
         If `loss` has no `era_scores`.
 
     ValueError
-        If `cost` is not finite or `ddof` is neither 0 nor 1.
+        If `cost` is not finite, `ddof` is neither 0 nor 1, or `min_std` is negative
+        or not finite.
 
     See Also
     --------
@@ -49,7 +54,12 @@ class SharpeLoss(nn.Module):
     Shape: see :mod:`sknumerai.losses`. The ratio is of the eras of a batch, 16 by
     default in the estimators (``batch_size``): of few eras it is a noisy figure that is
     too large in the mean. Where a batch has fewer than two eras that count the loss is
-    minus their score. The forum's advice is to start from weights trained with another
+    minus their score.
+
+    Without `min_std` the ratio, and its gradient, have no bound: they would be those of
+    the batches whose eras happen to score alike. Numerai's scores of good models
+    have a standard deviation of 0.015 to 0.03 over eras of 5,000 stocks, more over
+    fewer. The forum's advice is to start from weights trained with another
     loss (``warm_start``), with a small learning rate.
 
     References
@@ -75,7 +85,7 @@ class SharpeLoss(nn.Module):
     min_eras = 2
     eras_per_batch = 16
 
-    def __init__(self, loss=None, *, adjusted=False, cost=0.0, ddof=0):
+    def __init__(self, loss=None, *, adjusted=False, cost=0.0, ddof=0, min_std=0.01):
         super().__init__()
         loss = NumeraiCorrLoss() if loss is None else loss
         if not isinstance(loss, nn.Module) or not hasattr(loss, "era_scores"):
@@ -87,10 +97,15 @@ class SharpeLoss(nn.Module):
             raise ValueError(f"cost must be a finite number. Got {cost!r} instead.")
         if ddof not in (0, 1):
             raise ValueError(f"ddof must be 0 or 1. Got {ddof!r} instead.")
+        if not 0 <= min_std < float("inf"):
+            raise ValueError(
+                f"min_std must be 0 or more, and finite. Got {min_std!r} instead."
+            )
         self.loss = loss
         self.adjusted = bool(adjusted)
         self.cost = float(cost)
         self.ddof = int(ddof)
+        self.min_std = float(min_std)
         self.raw_targets = getattr(loss, "raw_targets", False)
 
     def forward(
@@ -139,10 +154,12 @@ class SharpeLoss(nn.Module):
         # a ratio of fewer than two eras would divide by zero
         several = n > 1
         variance = deviation.square().sum(dim=0) / (n - self.ddof).clamp_min(1)
-        variance = torch.where(several, variance + EPS, 1.0)
+        least = max(self.min_std**2, EPS)
+        variance = torch.where(several, variance.clamp_min(least), 1.0)
         ratio = (mean - self.cost) * variance.rsqrt()
         if self.adjusted:
-            second = torch.where(several, self._moment(deviation, n, 2) + EPS, 1.0)
+            second = self._moment(deviation, n, 2).clamp_min(least)
+            second = torch.where(several, second, 1.0)
             skewness = self._moment(deviation, n, 3) * second.pow(-1.5)
             excess = self._moment(deviation, n, 4) / second.square() - 3
             adjusted = 1 + skewness * ratio / 6 - excess * ratio.square() / 24
@@ -166,4 +183,7 @@ class SharpeLoss(nn.Module):
         str
             For ``repr``.
         """
-        return f"adjusted={self.adjusted}, cost={self.cost:g}, ddof={self.ddof}"
+        return (
+            f"adjusted={self.adjusted}, cost={self.cost:g}, ddof={self.ddof}, "
+            f"min_std={self.min_std:g}"
+        )

@@ -85,13 +85,14 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
     }
 
     # What integer features are mapped to, whether batches are drawn at random, what
-    # `monitor="auto"` stands for, the most rows of `batch_size="auto"`, whether the
-    # module sees all rows of an era at once, and whether its outputs are scores of
+    # `monitor="auto"` stands for, the most rows and the least eras of
+    # `batch_size="auto"`, whether the module sees all rows of an era at once, and whether its outputs are scores of
     # another scale than the targets
     _scaled_to = (-1.0, 1.0)
     _shuffle = True
     _default_monitor = "corr"
     _max_batch_rows = 4096
+    _eras_per_batch = 1
     _attends = False
     _scale_free = False
     # Whether the outputs are logits; set in fit

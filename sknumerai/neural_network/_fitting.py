@@ -238,7 +238,7 @@ def _resolve_batches(est, found, n_samples, caller):
     if est.batch_size == "auto":
         most = est._max_batch_rows
         rows = int(np.clip(n_samples // 64, min(32, most), most))
-        n_eras = getattr(loss, "eras_per_batch", 1)
+        n_eras = max(getattr(loss, "eras_per_batch", 1), est._eras_per_batch)
         est.batch_size_ = n_eras if est.batch_by_ == "era" else rows
     least = getattr(loss, "min_eras", 1)
     if est.batch_size_ < least:

@@ -196,9 +196,10 @@ def sharpe(p, y, w=None, groups=None, adjusted=False, cost=0.0, ddof=0):
         if len(scores) < 2:
             ratios += [np.mean(scores) - cost] if len(scores) else []
             continue
-        ratio = (scores.mean() - cost) / np.sqrt(scores.var(ddof=ddof) + 1e-12)
+        least = 0.01**2
+        ratio = (scores.mean() - cost) / np.sqrt(max(scores.var(ddof=ddof), least))
         if adjusted:
-            d, var = scores - scores.mean(), scores.var() + 1e-12
+            d, var = scores - scores.mean(), max(scores.var(), least)
             skew, kurt = (d**3).mean() / var**1.5, (d**4).mean() / var**2
             ratio *= 1 + skew * ratio / 6 - (kurt - 3) * ratio**2 / 24
         ratios.append(ratio)

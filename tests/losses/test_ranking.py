@@ -84,9 +84,31 @@ def test_sharpe_of_one_era_is_its_score():
         torch.testing.assert_close(loss(p, y), NumeraiCorrLoss()(p, y))
 
 
+@pytest.mark.parametrize("adjusted", [False, True])
+def test_eras_of_nearly_the_same_score_have_no_endless_sharpe(adjusted):
+    rng = torch.Generator().manual_seed(0)
+    p, y = torch.rand(2, 30, generator=rng)
+    for difference in (1e-4, 1e-5, 1e-6):
+        both = torch.cat([p, p + difference * torch.rand(30, generator=rng)])
+        both.requires_grad_()
+        groups = torch.arange(60) // 30
+        loss = SharpeLoss(adjusted=adjusted)(both, torch.cat([y, y]), groups=groups)
+        loss.backward()
+        score = -NumeraiCorrLoss()(p, y)
+        ratio = score / 0.01
+        # two eras of about the same score have a kurtosis of 1 to 3 below the floor
+        bound = ratio * (1 + ratio**2 / 8) if adjusted else ratio
+        assert abs(loss.item()) <= 1.01 * abs(bound)
+        assert both.grad.norm() < 1e3 * max(1, abs(loss.item()))
+    exact = SharpeLoss(adjusted=adjusted, min_std=0)
+    more = exact(both.detach(), torch.cat([y, y]), groups=groups)
+    assert abs(more) > 10 * abs(loss)
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
+        (lambda: SharpeLoss(min_std=-1), "min_std must be 0 or more"),
         (lambda: NumeraiCorrLoss(-1), "temperature must be 0"),
         (lambda: NumeraiCorrLoss(float("nan")), "temperature must be 0"),
         (lambda: TopBottomCorrelationLoss(0), "top_bottom must be an integer"),

@@ -30,7 +30,9 @@ from sknumerai.losses import (
     SupervisedAutoencoderLoss,
     TopBottomCorrelationLoss,
 )
+from sknumerai.metrics import numerai_corr_score
 from sknumerai.neural_network import (
+    ContextAwareRanker,
     ConvAutoencoderRegressor,
     ConvSELUClassifier,
     MLPRegressor,
@@ -291,3 +293,16 @@ def test_errors():
         small(loss="ranknet", batch_by="rows").fit(X, Y)
     with pytest.raises(ValueError, match="meta_model has 3 rows"):
         small(loss="mmc").fit(X, Y, meta_model=np.zeros(3))
+
+
+def test_batches_of_a_network_by_eras_hold_what_a_loss_asks_for():
+    """Two eras do not make a Sharpe ratio: the ranker did not learn."""
+    bunch = make_numerai(n_eras=40, n_samples_per_era=40, random_state=0)
+    X, y = bunch.data, bunch.target
+    found = {}
+    for loss, size in [("corr", 2), ("sharpe", 16)]:
+        model = ContextAwareRanker(loss=loss, max_epochs=8, random_state=0).fit(X, y)
+        assert model.batch_size_ == size
+        found[loss] = numerai_corr_score(y, model.predict(X))
+    assert found["sharpe"] > 0.8 * found["corr"] > 0.2
+    assert ContextAwareRanker.from_preset("sarfati").batch_size == 2
