@@ -119,6 +119,7 @@ class ExposurePenalty(nn.Module):
         self.columns = None if columns is None else [int(c) for c in columns]
         # what the estimators ask a loss
         self.scale_free = loss is None or getattr(loss, "scale_free", False)
+        self.learns_scale = getattr(loss, "learns_scale", False)
         self.raw_targets = getattr(loss, "raw_targets", False)
         self.min_eras = getattr(loss, "min_eras", 1)
         self.eras_per_batch = getattr(loss, "eras_per_batch", 1)

@@ -51,6 +51,8 @@ class ListMLELoss(nn.Module):
 
     era_wise = True
     scale_free = True
+    # how far apart predictions are says how sure they are: not to be fixed
+    learns_scale = True
 
     def __init__(self):
         super().__init__()

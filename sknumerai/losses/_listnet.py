@@ -56,6 +56,8 @@ class ListNetLoss(nn.Module):
 
     era_wise = True
     scale_free = True
+    # how far apart predictions are says how sure they are: not to be fixed
+    learns_scale = True
 
     def __init__(self, target_temperature=1.0):
         super().__init__()

@@ -62,6 +62,8 @@ class RankNetLoss(nn.Module):
 
     era_wise = True
     scale_free = True
+    # how far apart predictions are says how sure they are: not to be fixed
+    learns_scale = True
 
     def __init__(self, *, weight_by_diff=False):
         super().__init__()

@@ -184,7 +184,7 @@ class ContextAwareEncoder(nn.Module):
             for weight in block.qkv.weight.detach().chunk(3):
                 nn.init.xavier_uniform_(weight)
 
-    def forward(self, X, groups=None, mask=None):
+    def forward(self, X, groups=None, mask=None, *, stretch=True):
         """Compute the scores.
 
         Parameters
@@ -199,22 +199,25 @@ in_features)
         mask : torch.Tensor of shape (n_eras, max_rows) of bool, or None, default=None
             Which rows of a padded `X` there are. None means all.
 
+        stretch : bool, default=True
+            Whether the scores of each era are stretched to `output_range`.
+
         Returns
         -------
         torch.Tensor of shape (n_rows, out_features) or (n_eras, max_rows, out_features)
-            Scores, in `output_range` unless it is None.
+            Scores, in `output_range` unless it is None or `stretch` is False.
         """
         if X.ndim == 3:
-            return self._forward_padded(X, mask)
+            return self._forward_padded(X, mask, stretch)
         order, counts = _rows_of_eras(groups, len(X))
-        scores = self._scores(X if order is None else X[order], counts)
+        scores = self._scores(X if order is None else X[order], counts, stretch)
         return (
             scores
             if order is None
             else torch.empty_like(scores).index_copy(0, order, scores)
         )
 
-    def _forward_padded(self, X, mask):
+    def _forward_padded(self, X, mask, stretch):
         if mask is None:
             mask = X.new_ones(X.shape[:2], dtype=torch.bool)
         if mask.shape != X.shape[:2] or mask.dtype != torch.bool:
@@ -222,16 +225,17 @@ in_features)
                 f"mask must be bool and of shape {tuple(X.shape[:2])}, the eras and "
                 f"rows of X. Got {mask.dtype} of shape {tuple(mask.shape)}."
             )
-        scores = self._scores(X[mask], [n for n in mask.sum(dim=1).tolist() if n])
+        counts = [n for n in mask.sum(dim=1).tolist() if n]
+        scores = self._scores(X[mask], counts, stretch)
         out = scores.new_zeros(*mask.shape, scores.shape[1])
         return out.masked_scatter(mask[..., None], scores)
 
-    def _scores(self, X, counts):
+    def _scores(self, X, counts, stretch):
         hidden = self.dropout(self.input(X))
         for block in self.blocks if counts else ():
             hidden = block(hidden, counts)
         scores = self.output(self.norm(hidden))
-        if self.output_range is None or not counts:
+        if self.output_range is None or not (stretch and counts):
             return scores
         return torch.cat(
             [_stretch(s, *self.output_range) for s in scores.split(counts)]

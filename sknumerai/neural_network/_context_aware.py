@@ -64,7 +64,9 @@ class ContextAwareRanker(BaseNeuralNetRegressor):
 
     output_range : tuple of (float, float) or None, default=(0.0, 1.0)
         Range that the scores of each era are stretched to before the loss. None leaves
-        them as they are, for losses that look at the scale, such as 'mse'.
+        them as they are, for losses that look at the scale, such as 'mse'. For
+        'ranknet', 'listnet' and 'listmle', to which the scale is what the network is
+        sure of, scores are stretched in prediction alone.
 
     l1 : float, default=1e-4
         Weight of the sum of absolute weights (biases and gains of normalizations
@@ -442,7 +444,10 @@ default='auto'
         penalty = X.new_zeros(())
         if self.l1 and self.l1_method == "subgradient":
             penalty = self.l1 * sum(w.abs().sum() for w in self._penalized(module))
-        return module(X, batch.groups), penalty
+        return module(X, batch.groups, stretch=not self._learns_scale()), penalty
+
+    def _learns_scale(self):
+        return getattr(self._make_loss(), "learns_scale", False)
 
     def _loss_terms(self, criterion, output, X, batch, phase):
         scores, penalty = output
@@ -467,7 +472,7 @@ default='auto'
         return self.output_range is not None and tuple(self.output_range) == (0, 1)
 
     def _target_map(self, y, weight):
-        if self.output_range is None:
+        if self.output_range is None or self._learns_scale():
             return super()._target_map(y, weight)
         # [0, 1], where the targets are as a rule, whatever the range of the scores
         known = np.isfinite(y) if weight is None else np.isfinite(y) & (weight > 0)

@@ -306,3 +306,19 @@ def test_batches_of_a_network_by_eras_hold_what_a_loss_asks_for():
         found[loss] = numerai_corr_score(y, model.predict(X))
     assert found["sharpe"] > 0.8 * found["corr"] > 0.2
     assert ContextAwareRanker.from_preset("sarfati").batch_size == 2
+
+
+@pytest.mark.parametrize("loss", ["ranknet", "listnet", "listmle"])
+def test_a_range_of_scores_cripples_no_loss_that_learns_their_scale(loss):
+    bunch = make_numerai(n_eras=40, n_samples_per_era=40, random_state=0)
+    X, y = bunch.data, bunch.target
+    params = {"loss": loss, "max_epochs": 6, "lr": 1e-2, "random_state": 0}
+    free = ContextAwareRanker(output_range=None, **params).fit(X, y)
+    found = ContextAwareRanker(**params).fit(X, y)
+    for a, b in zip(free.history_, found.history_):
+        assert b["train_loss"] == pytest.approx(a["train_loss"], rel=1e-5)
+        assert b["valid_corr"] == pytest.approx(a["valid_corr"], abs=1e-4)
+    # what is predicted is stretched all the same
+    by_era = pd.Series(found.predict(X), index=X.index).groupby(level="era")
+    spread = (by_era.max() - by_era.min()).to_numpy()
+    np.testing.assert_allclose(spread, spread[0], rtol=1e-4)
