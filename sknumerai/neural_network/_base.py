@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import NamedTuple
@@ -379,6 +380,9 @@ default=None
             from sknumerai.modules import GaussianNoise
 
             return GaussianNoise(float(self.input_noise)).train()
+        if isinstance(self.input_noise, torch.nn.Module):
+            # the user's stays as it is, switched off or not
+            return copy.deepcopy(self.input_noise).train()
         return self.input_noise
 
     def __getstate__(self):

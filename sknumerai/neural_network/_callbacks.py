@@ -33,37 +33,56 @@ class Validation(Callback):
 
     min_delta : float
         What a new best must be better by.
+
+    start : dict or None, default=None
+        Weights that are kept if no epoch is better, as epoch 0.
     """
 
-    def __init__(self, score, *, monitor, lower_is_better, patience, min_delta):
+    def __init__(
+        self, score, *, monitor, lower_is_better, patience, min_delta, start=None
+    ):
         self.score = score
         self.monitor = monitor
         self.lower_is_better = lower_is_better
         self.patience = patience
         self.min_delta = min_delta
+        self.start = start
 
     def on_train_begin(self, net, **kwargs):
-        """Forget earlier trainings."""
+        """Forget earlier trainings; score the weights to start from."""
         self.best_ = math.inf
         self.best_epoch_ = None
         self.best_weights_ = None
+        self.is_over_ = False
+        if self.start is None:
+            return
+        now = copy_of_weights(net.module_)
+        net.module_.load_state_dict(self.start)
+        loss = self._loss(self.score(net))
+        if math.isfinite(loss):
+            self.best_, self.best_epoch_ = loss, 0
+            self.best_weights_ = copy_of_weights(net.module_)
+        net.module_.load_state_dict(now)
+
+    def _loss(self, scores):
+        return scores[self.monitor] if self.lower_is_better else -scores[self.monitor]
 
     def on_epoch_end(self, net, **kwargs):
-        """Score, remember the best, stop when it is long ago."""
+        """Score, remember the best, see whether it is long ago."""
         epoch = len(net.history)
         scores = self.score(net)
-        loss = scores[self.monitor] if self.lower_is_better else -scores[self.monitor]
+        loss = self._loss(scores)
         is_best = loss < self.best_ - self.min_delta
         if is_best or self.best_weights_ is None:
             # a first score may be NaN (predictions still constant): any is better
             self.best_ = loss if is_best else math.inf
             self.best_epoch_ = epoch
-            self.best_weights_ = _copy_of_weights(net.module_)
+            self.best_weights_ = copy_of_weights(net.module_)
         for name, value in scores.items():
             net.history.record(name, value)
         net.history.record("best", bool(is_best))
-        if self.patience is not None and epoch - self.best_epoch_ >= self.patience:
-            raise StopTraining
+        if self.patience is not None:
+            self.is_over_ = epoch - self.best_epoch_ >= self.patience
 
     def restore(self, module):
         """Put the best weights back; warn if no epoch could be scored."""
@@ -78,6 +97,24 @@ class Validation(Callback):
                 UserWarning,
                 stacklevel=2,
             )
+
+
+class Stop(Callback):
+    """End a training that is over, after all other callbacks have seen its last epoch.
+
+    Parameters
+    ----------
+    validation : Validation
+        Says so.
+    """
+
+    def __init__(self, validation):
+        self.validation = validation
+
+    def on_epoch_end(self, net, **kwargs):
+        """Stop."""
+        if self.validation.is_over_:
+            raise StopTraining
 
 
 class SoftThreshold(Callback):
@@ -142,6 +179,7 @@ class ProgressBar(Callback):
         self.bar_.close()
 
 
-def _copy_of_weights(module):
+def copy_of_weights(module):
+    """Return the weights of a module, apart from it."""
     with torch.no_grad():
         return {name: t.detach().clone() for name, t in module.state_dict().items()}

@@ -167,6 +167,7 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
         seed=seed,
         score=score,
         eras_to_score=eras_to_score,
+        warm=warm,
     )
     est.n_iter_ = len(est.history_)
     est.eras_seen_ = None if found is None else eras.numbers

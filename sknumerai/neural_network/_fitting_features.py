@@ -71,7 +71,7 @@ def _fit(est, X, y, groups, sample_weight):
 
     seed = int(check_random_state(est.random_state).randint(2**31 - 1))
     est.module_, est.history_, est.best_epoch_ = train_module(
-        est, make_module, train, valid, seed=seed, score=score
+        est, make_module, train, valid, seed=seed, score=score, warm=warm
     )
     est.n_iter_ = len(est.history_)
     est.eras_seen_ = None if found is None else eras.numbers

@@ -113,7 +113,8 @@ default='auto'
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last call. The optimizer starts
-        anew.
+        anew. Where eras are held out and no epoch is better on them than these weights
+        were, they are kept.
 
     callbacks : list or None, default=None
         Further skorch callbacks. They are not kept in pickles of a fitted network.
@@ -141,8 +142,8 @@ default='auto'
         Number of epochs run.
 
     best_epoch_ : int or None
-        Epoch whose weights were kept, counted from 1. None where no eras were held out
-        and the last weights are kept.
+        Epoch whose weights were kept, counted from 1; 0 for those of the last call to
+        `fit`. None where no eras were held out and the last weights are kept.
 
     eras_seen_ : ndarray or None
         Era numbers of the rows given to `fit`, held-out ones included.

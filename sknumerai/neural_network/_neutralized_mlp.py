@@ -153,7 +153,8 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last call. The optimizer starts
-        anew.
+        anew. Where eras are held out and no epoch is better on them than these weights
+        were, they are kept.
 
     callbacks : list or None, default=None
         Further skorch callbacks. They are not kept in pickles of a fitted network.
@@ -181,8 +182,8 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
         Number of epochs run.
 
     best_epoch_ : int or None
-        Epoch whose weights were kept, counted from 1. None where no eras were held out
-        and the last weights are kept.
+        Epoch whose weights were kept, counted from 1; 0 for those of the last call to
+        `fit`. None where no eras were held out and the last weights are kept.
 
     eras_seen_ : ndarray or None
         Era numbers of the rows given to `fit`, held-out ones included.
@@ -439,7 +440,7 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
         )
 
     def _forward_batch(self, module, X, batch, phase):
-        noisy = module.training and self._make_noise() is not None
+        noisy = module.training and self.input_noise not in (None, 0)
         clean = self._scale(batch.X) if noisy else X
         n_eras = 1 if batch.groups is None else int(batch.groups[-1]) + 1
         if len(X) <= n_eras * module.n_neutralizers:

@@ -19,7 +19,13 @@ from skorch.callbacks import EpochTimer, PassthroughScoring
 
 from sknumerai.exceptions import InterruptedFitWarning
 from sknumerai.neural_network._batches import EraBatches, EraDataset, RowBatches
-from sknumerai.neural_network._callbacks import ProgressBar, StopTraining, Validation
+from sknumerai.neural_network._callbacks import (
+    ProgressBar,
+    Stop,
+    StopTraining,
+    Validation,
+    copy_of_weights,
+)
 from sknumerai.neural_network._inference import (
     resolve_device,
     tensor_view,
@@ -137,7 +143,9 @@ def make_dataset(X, y, sample_weight, eras, meta_model=None):
     )
 
 
-def train_module(estimator, module, train, valid, *, seed, score, eras_to_score=None):
+def train_module(
+    estimator, module, train, valid, *, seed, score, eras_to_score=None, warm=False
+):
     """Train a module in the estimator's phases.
 
     Parameters
@@ -163,6 +171,9 @@ def train_module(estimator, module, train, valid, *, seed, score, eras_to_score=
     eras_to_score : callable or None, default=None
         From 'train' or 'valid' to targets, era numbers and data set, for callbacks.
 
+    warm : bool, default=False
+        Whether the module's weights are kept if no epoch is better.
+
     Returns
     -------
     module : torch.nn.Module
@@ -172,8 +183,8 @@ def train_module(estimator, module, train, valid, *, seed, score, eras_to_score=
         One entry per epoch.
 
     best_epoch : int or None
-        Epoch of the kept weights, counted from 1 over all phases; None where nothing
-        was held out.
+        Epoch of the kept weights, counted from 1 over all phases; 0 for those that
+        came in, None where nothing was held out.
     """
     device = resolve_device(estimator.device)
     cuda = [device] if device.type == "cuda" else []
@@ -186,7 +197,9 @@ def train_module(estimator, module, train, valid, *, seed, score, eras_to_score=
                 torch.cuda.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         module = module()
-        for phase in estimator._phases():
+        start = copy_of_weights(module) if warm else None
+        phases = estimator._phases()
+        for phase in phases:
             estimator._prepare_phase(module, phase)
             net = _make_net(estimator, module, phase, train, device, generator)
             net.states, net.earlier = states, history
@@ -195,18 +208,23 @@ def train_module(estimator, module, train, valid, *, seed, score, eras_to_score=
             validation = None
             if valid is not None and score is not None:
                 validation = _add_validation(net, estimator, phase, valid, score)
+                validation.start = start if phase is phases[-1] else None
             net.callbacks += estimator._phase_callbacks(phase)
             # the user's callbacks come last: they see the scores of the epoch
             net.callbacks += list(estimator.callbacks or [])
             if estimator.verbose:
                 # and the bar shows what they record
                 net.callbacks.append(("progress_bar", _progress_bar(estimator, phase)))
+            if validation is not None:
+                net.callbacks.append(Stop(validation))
             interrupted = _run(net, estimator._phase_data(train, phase))
             if estimator._keep_optimizer:
                 states = [optimizer.state_dict() for optimizer in net.optimizers_]
             if validation is not None and validation.best_epoch_ is not None:
                 validation.restore(net.module_)
-                best_epoch = len(history) + validation.best_epoch_
+                best_epoch = validation.best_epoch_ and (
+                    len(history) + validation.best_epoch_
+                )
             completed = _completed(net.history)
             _check_training(estimator, completed, interrupted)
             for row in completed:

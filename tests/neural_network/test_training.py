@@ -11,8 +11,9 @@ from torch import nn
 
 from sknumerai.exceptions import InterruptedFitWarning
 from sknumerai.metrics import numerai_corr_score
-from sknumerai.modules import MLP
+from sknumerai.modules import MLP, GaussianNoise
 from sknumerai.neural_network import (
+    DenoisingAutoencoder,
     MLPRegressor,
     NeuralNetRegressor,
     SupervisedAutoencoderRegressor,
@@ -362,3 +363,73 @@ def test_history_holds_plain_numbers(problem):
             "best",
         }
         assert all(type(v) in (int, float, str, bool) for v in row.values())
+
+
+def test_callbacks_and_the_bar_see_the_last_epoch_of_early_stopping(problem, capsys):
+    from skorch.callbacks import Callback
+
+    class Watch(Callback):
+        seen = []
+
+        def on_epoch_end(self, net, **kwargs):
+            self.seen.append(len(net.history))
+            net.history.record("watched", True)
+
+    X, y, _, _ = problem
+    model = MLPRegressor((32,), lr=0.03, max_epochs=30, patience=2, verbose=1)
+    model.set_params(callbacks=[Watch()], random_state=0, lr_patience=1).fit(X, y)
+    assert model.n_iter_ < 30
+    assert Watch.seen == list(range(1, model.n_iter_ + 1))
+    assert all(row["watched"] and row["lr"] > 0 for row in model.history_)
+    assert f"| {model.n_iter_}/30" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **how: MLPRegressor((8,), **how),
+        lambda **how: SupervisedAutoencoderRegressor(
+            (4, 4, 8), dropouts=0.0, noise_std=0.0, pretrain_epochs=1, **how
+        ),
+        lambda **how: DenoisingAutoencoder((8, 4), n_noise_rounds=1, **how),
+    ],
+    ids=["one_phase", "pretraining", "rounds"],
+)
+def test_a_warm_start_that_gets_worse_keeps_the_weights_it_had(problem, make):
+    X, y, _, _ = problem
+    common = {"n_validation_eras": 3, "batch_size": 200, "random_state": 0}
+    model = make(lr=0.01, max_epochs=5, patience=2, warm_start=True, **common)
+    before = weights(model.fit(X, y))
+    assert model.best_epoch_ > 0
+    model.set_params(lr=2.0).fit(X, y)
+    assert model.best_epoch_ == 0
+    assert model.history_[-1]["epoch"] == model.n_iter_ >= 2
+    for name, value in weights(model).items():
+        np.testing.assert_array_equal(value, before[name])
+    # nothing was held out: the last weights are kept, as asked for
+    model.set_params(n_validation_eras=0, lr=0.01).fit(X, y)
+    assert model.best_epoch_ is None
+    assert not np.array_equal(
+        *(next(iter(w.values())) for w in (before, weights(model)))
+    )
+
+
+def test_a_warm_start_that_gets_better_goes_on(problem):
+    X, y, _, _ = problem
+    params = {"patience": 3, "warm_start": True, "random_state": 0}
+    model = MLPRegressor((16,), max_epochs=1, **params).fit(X, y)
+    first = model.history_[0]["valid_corr"]
+    model.set_params(max_epochs=10).fit(X, y)
+    assert model.best_epoch_ > 0
+    assert model.history_[model.best_epoch_ - 1]["valid_corr"] > first
+
+
+def test_noise_that_was_switched_off_disturbs_and_stays_as_it_is(problem):
+    X, y, _, _ = problem
+    noise = GaussianNoise(1.0).eval()
+    params = {"max_epochs": 1, "random_state": 0}
+    expected = MLPRegressor((8,), input_noise=1.0, **params).fit(X, y)
+    model = MLPRegressor((8,), input_noise=noise, **params).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+    assert not noise.training
+    assert model.input_noise is noise
