@@ -2,6 +2,8 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
+
 from sknumerai.losses._era_score import EraScoreLoss
 from sknumerai.losses._eras import mean_counting
 from sknumerai.losses._ranked import (
@@ -58,7 +60,8 @@ class NeutralCorrelationLoss(EraScoreLoss):
     float64, with the cost of one product of the features with themselves for each era
     and pass: 0.1 s for 5,000 rows of 700 features on one core, 20 times that for
     3,000. Choose `columns` of a wide matrix. Features that are constant in an era, or
-    linear in others, make no difference. What the network predicts stays as it is: this
+    linear in others, make no difference. Eras that nothing is left of, as where there
+    are no more rows than features, do not count, with a warning. What the network predicts stays as it is: this
     trains it to be good after neutralization.
 
     References
@@ -135,9 +138,27 @@ class NeutralCorrelationLoss(EraScoreLoss):
         rest = neutral_residuals(
             scores, features, groups, eras.inside, fit_intercept=self.fit_intercept
         )
+        counts = eras.counts
         if self.proportion != 1:
             rest = scores + self.proportion * (rest - scores)
-        return eras.numerai_corr(rest, self.top_bottom), eras.counts
+        else:
+            counts = counts & ~self._is_nothing(rest, features, eras)
+        return eras.numerai_corr(rest, self.top_bottom), counts
+
+    def _is_nothing(self, rest, features, eras):
+        """Tell which eras have too few rows for the features to leave anything."""
+        few = eras.counts & (eras.n_rows <= features.shape[1] + self.fit_intercept)
+        if few.any():
+            few = few & (eras.eras.sum((rest != 0).to(rest.dtype)) == 0)
+        if few.any():
+            warnings.warn(
+                f"{type(self).__name__}: an era of {int(eras.n_rows[few].max())} rows is "
+                f"neutralized by {features.shape[1]} features, which leaves nothing: it "
+                "does not count. Name fewer columns=.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return few
 
     def extra_repr(self):
         """Say the parameters.

@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import math
 from numbers import Real
 
 
@@ -23,11 +24,16 @@ def check_loss_weights(loss_weights, names):
     """
     weights = tuple(loss_weights)
     if len(weights) != len(names) or not all(
-        isinstance(w, Real) and w >= 0 for w in weights
+        isinstance(w, Real) and 0 <= w < math.inf for w in weights
     ):
         raise ValueError(
-            f"loss_weights must be {len(names)} numbers of 0 or more, for {names}. Got "
-            f"{loss_weights!r} instead."
+            f"loss_weights must be {len(names)} finite numbers of 0 or more, for "
+            f"{names}. Got {loss_weights!r} instead."
+        )
+    if not any(weights):
+        raise ValueError(
+            f"loss_weights={loss_weights!r} are all 0, so there is nothing to minimize. "
+            f"Give one of {names} a weight."
         )
     return tuple(float(w) for w in weights)
 
@@ -46,8 +52,7 @@ def weighted_sum(terms, weights):
     Returns
     -------
     torch.Tensor of shape ()
-        The sum; 0 if all weights are.
+        The sum.
     """
     # a term of weight 0 is left out: 0 times an overflow would be NaN
-    total = [weight * terms[name] for name, weight in weights.items() if weight]
-    return sum(total) if total else 0 * terms[next(iter(weights))]
+    return sum(weight * terms[name] for name, weight in weights.items() if weight)

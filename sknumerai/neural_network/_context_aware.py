@@ -68,6 +68,11 @@ class ContextAwareRanker(BaseNeuralNetRegressor):
         'ranknet', 'listnet' and 'listmle', to which the scale is what the network is
         sure of, scores are stretched in prediction alone.
 
+    target_range : tuple of (float, float) or None, default=None
+        Range that targets are mapped to for the loss; None is `output_range`, so that
+        squared differences compare like with like. Targets in [0, 1] are taken as
+        fractions of it, others by their least and largest.
+
     l1 : float, default=1e-4
         Weight of the sum of absolute weights (biases and gains of normalizations
         excepted) beside the loss. The paper tunes it from 1e-3 to 1e-2 for about 700
@@ -278,6 +283,7 @@ default='auto'
         "final_norm": ["boolean"],
         "attention_scale": [StrOptions({"head", "model"})],
         "output_range": [tuple, list, None],
+        "target_range": [tuple, list, None],
         "l1": [Interval(Real, 0, None, closed="left")],
         "l1_method": [StrOptions({"subgradient", "proximal"})],
         "l1_scope": [StrOptions({"all", "input"})],
@@ -302,6 +308,7 @@ default='auto'
         final_norm=True,
         attention_scale="head",
         output_range=(0.0, 1.0),
+        target_range=None,
         l1=1e-4,
         l1_method="subgradient",
         l1_scope="all",
@@ -369,6 +376,7 @@ default='auto'
         self.final_norm = final_norm
         self.attention_scale = attention_scale
         self.output_range = output_range
+        self.target_range = target_range
         self.l1 = l1
         self.l1_method = l1_method
         self.l1_scope = l1_scope
@@ -475,9 +483,15 @@ default='auto'
     def _target_map(self, y, weight):
         if self.output_range is None or self._learns_scale():
             return super()._target_map(y, weight)
-        # [0, 1], where the targets are as a rule, whatever the range of the scores
+        first, last = self.target_range or self.output_range
+        if not first < last:
+            raise ValueError(
+                "target_range must be (low, high) with low < high, or None. Got "
+                f"{self.target_range!r}."
+            )
         known = np.isfinite(y) if weight is None else np.isfinite(y) & (weight > 0)
         low, high = np.min(y[known], initial=np.inf), np.max(y[known], initial=-np.inf)
         if low >= high or (low >= 0 and high <= 1):
-            return 0.0, 1.0
-        return low, high - low
+            low, high = 0.0, 1.0  # where Numerai's targets are
+        scale = (high - low) / (last - first)
+        return low - first * scale, scale

@@ -65,6 +65,11 @@ class ConvAutoencoderRegressor(
     pretrain_epochs : int, default=0
         Epochs in which the autoencoder alone learns, before both do.
 
+    joint_step : bool, default=True
+        Whether both learn from one pass over a batch. False: the autoencoder takes its
+        step first and the perceptron sees the new code (the source's later notebook),
+        which takes twice as long.
+
     lr : float, default=1e-3
         Learning rate of the perceptron.
 
@@ -211,7 +216,8 @@ or callable, default='auto'
     Notes
     -----
     The perceptron and the autoencoder have an optimizer each. Both take a step for each
-    batch, from one pass: the perceptron sees the code from before the autoencoder's step.
+    batch, from one pass unless `joint_step` is False: the perceptron sees the code from
+    before the autoencoder's step.
 
     `from_preset` gives the settings of the deployed model ('stable') and of the later
     notebook ('development'), as far as they are known.
@@ -244,6 +250,7 @@ or callable, default='auto'
         "output_activation": [StrOptions({"sigmoid", "identity"})],
         "recon_loss": [StrOptions({"auto", "bce", "mse", "js"})],
         "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
+        "joint_step": ["boolean"],
         "ae_lr": [Interval(Real, 0, None, closed="neither")],
         "ae_optimizer": [callable, None],
         "monitor": [
@@ -268,6 +275,7 @@ or callable, default='auto'
         loss="corr",
         recon_loss="auto",
         pretrain_epochs=0,
+        joint_step=True,
         lr=1e-3,
         ae_lr=1e-3,
         max_epochs=100,
@@ -327,6 +335,7 @@ or callable, default='auto'
         self.output_activation = output_activation
         self.recon_loss = recon_loss
         self.pretrain_epochs = pretrain_epochs
+        self.joint_step = joint_step
         self.ae_lr = ae_lr
         self.ae_optimizer = ae_optimizer
 

@@ -4,6 +4,7 @@
 
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -113,7 +114,7 @@ class BaseConvSELU(BaseNeuralNet):
         ----------
         name : {'article'}
             The settings of the article: convolutions over one step of time, batches of
-            1,024, 100 epochs without early stopping.
+            1,024, 100 epochs of all rows, of which the last weights are kept.
 
         **overrides : dict
             Parameters that differ from the preset.
@@ -125,13 +126,23 @@ class BaseConvSELU(BaseNeuralNet):
         """
         return from_preset(cls, CONV_SELU, name, overrides)
 
-    def _module_spec(self, n_features, n_outputs):
+    def _limited(self, prediction):
+        """Return predictions within `prediction_limits`, which a fit does not keep."""
+        self._check_limits()
+        if self.prediction_limits is None:
+            return prediction
+        return np.clip(prediction, *map(prediction.dtype.type, self.prediction_limits))
+
+    def _check_limits(self):
         limits = self.prediction_limits
         if limits is not None and not (len(limits) == 2 and limits[0] < limits[1]):
             raise ValueError(
                 "prediction_limits must be (low, high) with low < high, e.g. (0.3, "
                 f"0.7), or None. Got {limits!r}."
             )
+
+    def _module_spec(self, n_features, n_outputs):
+        self._check_limits()
         return ConvSELUNet, {
             "in_features": n_features,
             "out_features": n_outputs,

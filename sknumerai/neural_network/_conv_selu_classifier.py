@@ -319,6 +319,5 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         probabilities = super().predict_proba(X, groups)
         if self.prediction_limits is None or probabilities.shape[1] > 2:
             return probabilities
-        limits = map(probabilities.dtype.type, self.prediction_limits)
-        second = np.clip(probabilities[:, 1], *limits)
+        second = self._limited(probabilities[:, 1])
         return np.column_stack([1 - second, second])

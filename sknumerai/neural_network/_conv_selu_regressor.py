@@ -2,8 +2,6 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import numpy as np
-
 from sknumerai.neural_network._base import BaseNeuralNetRegressor
 from sknumerai.neural_network._conv_selu import BaseConvSELU
 
@@ -239,7 +237,4 @@ default='auto'
             Predictions in the units of `y`, within `prediction_limits`: float32 after
             a one-dimensional `y`, otherwise float64.
         """
-        prediction = super().predict(X, groups)
-        if self.prediction_limits is None:
-            return prediction
-        return np.clip(prediction, *map(prediction.dtype.type, self.prediction_limits))
+        return self._limited(super().predict(X, groups))

@@ -122,14 +122,14 @@ def check_attention(groups, X, n_samples, caller):
 
 
 def warn_of_long_eras(eras, caller, *, stacklevel=6):
-    """Warn of eras that are longer than any of Numerai's, where rows are compared."""
+    """Warn of eras that are longer than any of Numerai's, to networks of whole eras."""
     counts = eras.counts
     if len(counts) and counts.max() > MAX_ROWS_OF_ONE_ERA:
         longest = eras.labels[np.argmax(counts)]
         warnings.warn(
-            f"{caller} compares the stocks of an era with each other, and era {longest} "
-            f"has {counts.max()} rows; no era of Numerai's has more than "
-            f"{MAX_ROWS_OF_ONE_ERA}. Time grows with the square. Are these the eras?",
+            f"{caller} takes the stocks of an era together, and era {longest} has "
+            f"{counts.max()} rows; no era of Numerai's has more than "
+            f"{MAX_ROWS_OF_ONE_ERA}. Are these the eras?",
             UserWarning,
             stacklevel=stacklevel,
         )
@@ -140,8 +140,8 @@ def warn_of_one_era(n_samples, caller, *, attends, stacklevel=6):
     how = "Pass groups=eras or keep the eras in the index level 'era'."
     if attends and n_samples > MAX_ROWS_OF_ONE_ERA:
         raise ValueError(
-            f"{caller} compares the stocks of an era with each other and found no eras "
-            f"for {n_samples} rows, which are too many for one era (no era has more "
+            f"{caller} takes the stocks of an era together and found no eras for "
+            f"{n_samples} rows, which are too many for one era (no era has more "
             f"than {MAX_ROWS_OF_ONE_ERA}). {how}"
         )
     warnings.warn(

@@ -257,7 +257,7 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
         "top_bottom": [Interval(Integral, 1, None, closed="left")],
         "loss_weights": [tuple, list],
         "rank_transform": [StrOptions({"rank", "gaussian"})],
-        "temperature": [Interval(Real, 0, None, closed="left")],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
         "batch_by": [StrOptions({"auto", "era"})],
     }
 

@@ -112,8 +112,7 @@ CONV_SELU = {
         "lr_patience": 5,
         "lr_factor": 0.5,
         "min_lr": 1e-5,
-        "monitor": "loss",
-        "patience": None,
+        "n_validation_eras": 0,
         "feature_range": None,
         "prediction_limits": (0.3, 0.7),
     },
@@ -130,6 +129,7 @@ CONV_AUTOENCODER = {
     "development": {
         "n_channels": 4,
         "head_features": (32, 8),
+        "joint_step": False,
         "loss": "pooled_corr",
         "recon_loss": "bce",
         "lr": 1e-2,
@@ -171,8 +171,13 @@ CONTEXT_AWARE_RANKER = {
         "final_norm": False,
         "attention_scale": "model",
         "output_range": (-1.0, 1.0),
+        "target_range": (0.0, 1.0),
         "loss": ApproximateSpearmanLoss(padding_mode="zero"),
     },
+    # Scores and targets in [-1, 1]. Other than in the program: lists are not filled up
+    # to max_list_length with -2, which counted in its loss; features are mapped to
+    # [0, 1], not standardized, cut off at 3 and mapped to [-1, 1]; the plateau asks for
+    # 1e-4 less, not for a ten-thousandth less (torch's patience of 3 is Keras's of 4).
     "sarfati_program": {
         **_SARFATI,
         "d_hidden": 128,
@@ -189,6 +194,9 @@ CONTEXT_AWARE_RANKER = {
         "patience": 3,
         "min_delta": 2e-3,
         "grad_clip": 1.0,
+        "lr_patience": 4,
+        "lr_factor": 0.1,
+        "min_lr": 0.0,
         "max_list_length": 3951,
         "embargo": 1,
         "monitor": "corr",

@@ -95,21 +95,37 @@ class _Net(NeuralNet):
         if len(self.optimizers_) == 1:
             super()._step_optimizer(step_fn)
             return
-        step_fn()  # one pass forward and back for all of them
-        for optimizer in self.optimizers_:
+        first, *apart = self.optimizers_
+        step_fn()
+        for optimizer in apart:
             optimizer.step()
+        if not getattr(self.estimator, "joint_step", True):
+            step_fn()  # the module has changed: another pass forward and back
+        first.step()
 
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
         terms, output = self.terms(batch)
         if not torch.isfinite(terms["loss"]):
-            raise ValueError(
-                f"{type(self.estimator).__name__}.fit: the loss became "
-                f"{terms['loss'].item()} in epoch {len(self.history)}. Lower lr (it is "
-                f"{self.estimator.lr:g}), and look at the scale of features and targets."
-            )
+            self._raise_of_loss(terms["loss"].item(), batch, output)
         terms["loss"].backward()
         return {"loss": terms["loss"], "y_pred": output}
+
+    def _raise_of_loss(self, loss, batch, output):
+        what = f"{type(self.estimator).__name__}.fit: the loss became {loss} in epoch "
+        what += f"{len(self.history)}."
+        predicted = self.estimator._targets_of(output, self.phase)
+        given = predicted is not None and bool(torch.isfinite(predicted).all())
+        if given and np.isnan(loss) and bool(torch.isnan(batch.y).any()):
+            raise ValueError(
+                f"{what} Targets are NaN in some rows, and "
+                f"{type(self.criterion_).__name__} does not leave them out. Use a loss "
+                "that does, such as loss='mse', or pass targets that are known."
+            )
+        raise ValueError(
+            f"{what} Lower lr (it is {self.estimator.lr:g}), and look at the scale of "
+            "features and targets."
+        )
 
     def terms(self, batch):
         """Return the terms of the loss of a batch, "loss" their total, and the output."""
@@ -240,9 +256,12 @@ def _check_training(estimator, completed, interrupted):
     if not completed and interrupted:
         raise KeyboardInterrupt(f"{name} was interrupted before an epoch was complete.")
     if not completed:
+        rows = "batches of rows (batch_by='rows')"
+        if estimator._attends:
+            rows = "eras of more rows"
         raise ValueError(
             f"{name}: no batch could be trained on: batch normalization needs batches "
-            "of 2 rows at the least. Use batch_by='rows' or a larger batch_size."
+            f"of 2 rows at the least. Use {rows} or a larger batch_size."
         )
 
 

@@ -1,6 +1,7 @@
 """Losses that take features or a meta model keep the promises of the others."""
 
 import io
+import warnings
 
 import cloudpickle
 import numpy as np
@@ -208,3 +209,28 @@ def test_errors_say_what_is_missing(name):
 def test_errors(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+def test_eras_that_nothing_is_left_of_made_a_loss_of_zero():
+    """Twelve rows and 15 features: the fit is all."""
+    rng = torch.Generator().manual_seed(0)
+    p, y = torch.rand(2, 72, generator=rng)
+    features = torch.rand(72, 15, generator=rng)
+    groups = torch.cat([torch.zeros(60), torch.ones(12)]).long()
+    loss = NeutralCorrelationLoss()
+    with pytest.warns(UserWarning, match="an era of 12 rows is neutralized by 15 feat"):
+        both = loss(p, y, groups=groups, features=features)
+    alone = loss(p[:60], y[:60], features=features[:60])
+    torch.testing.assert_close(both, alone)
+    p.requires_grad_()
+    with pytest.warns(UserWarning):
+        nothing = loss(p[60:], y[60:], features=features[60:])
+    nothing.backward()
+    assert nothing == 0 and not p.grad.any()
+    # as many columns, but not as many features
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert loss(p[60:], y[60:], features=features[60:, :1].expand(12, 15)) != 0
+        assert NeutralCorrelationLoss(proportion=0.5)(
+            p[60:], y[60:], features=features[60:]
+        )

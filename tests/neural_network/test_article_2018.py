@@ -1,4 +1,4 @@
-"""The pipeline of the article of 2018 on real rows of that time, end to end."""
+"""Networks on real rows of 2018, end to end: the pipeline of the article of then, too."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from sknumerai.neural_network import ConvSELUClassifier, DenoisingAutoencoder
+from sknumerai.metrics import numerai_corr_scorer
+from sknumerai.model_selection import GroupTimeSeriesSplit
+from sknumerai.neural_network import (
+    ConvSELUClassifier,
+    DenoisingAutoencoder,
+    SupervisedAutoencoderRegressor,
+)
 
 DATA = os.environ.get("SKNUMERAI_TEST_DATA")
 
@@ -36,9 +43,10 @@ def test_from_features_to_probabilities_within_limits(rows, with_autoencoder):
         model = make_pipeline(autoencoder, model)
     model.fit(train[features], train["target_bernie"].astype(int))
     classifier = model[-1] if with_autoencoder else model
-    # eras reached it through the autoencoder: the last tenth is held out
+    # eras reached it through the autoencoder: all of them train
     assert classifier.eras_seen_.tolist() == list(range(1, 121))
-    assert "valid_loss" in classifier.history_[0] and "lr" in classifier.history_[0]
+    assert classifier.best_epoch_ is None and classifier.n_iter_ == 4
+    assert "valid_loss" not in classifier.history_[0] and "lr" in classifier.history_[0]
     if with_autoencoder:
         errors = [row["train_loss"] for row in model[0].history_]
         assert len(errors) == 6 * 5 and errors[-1] < errors[0]
@@ -56,3 +64,21 @@ def test_from_features_to_probabilities_within_limits(rows, with_autoencoder):
     ids = tournament.index.get_level_values("id")
     submission = pd.DataFrame({"id": ids, "probability_bernie": proba})
     assert submission["id"].is_unique and submission.notna().all(axis=None)
+
+
+def test_supervised_autoencoder_from_rows_to_scores_of_eras(rows):
+    features = [name for name in rows if name.startswith("feature")]
+    targets = [name for name in rows if name.startswith("target")]
+    train = rows[rows["data_type"] == "train"]
+    X, y = train[features], train["target_bernie"].astype(np.float32)
+    model = SupervisedAutoencoderRegressor(max_epochs=2, random_state=0)
+    model.fit(X, y, aux_targets=train[targets])
+    assert model.eras_seen_.tolist() == list(range(1, 121))
+    assert "valid_corr" in model.history_[0] and model.n_iter_ == 2
+    tournament = rows[rows["data_type"] != "train"]
+    prediction = model.predict(tournament[features])
+    assert np.isfinite(prediction).all() and np.std(prediction) > 0
+
+    cv = GroupTimeSeriesSplit(n_splits=2, embargo=4)
+    scores = cross_val_score(model, X, y, cv=cv, scoring=numerai_corr_scorer)
+    assert len(scores) == 2 and np.isfinite(scores).all()

@@ -292,3 +292,71 @@ def test_pickles_without_data(problem):
     data = pickle.dumps(model)
     assert len(data) < 30_000 and b"skorch" not in data
     np.testing.assert_array_equal(pickle.loads(data).predict(X), model.predict(X))
+
+
+def weights_of(model):
+    return {k: v.numpy() for k, v in model.module_.state_dict().items()}
+
+
+@pytest.mark.parametrize("l1_scope", ["all", "input"])
+def test_a_proximal_step_is_a_soft_threshold_of_weights_alone(problem, l1_scope):
+    X, y, _, _ = problem
+    params = {"optimizer": torch.optim.SGD, "lr": 0.1, "max_epochs": 1}
+    params |= {"batch_size": 30, "n_validation_eras": 0, "dropout": 0.0}
+    free = weights_of(small(l1=0.0, **params).fit(X, y))
+    params |= {"l1_method": "proximal", "l1_scope": l1_scope}
+    found = weights_of(small(l1=0.5, **params).fit(X, y))
+    shrunk = {name for name, value in free.items() if value.ndim == 2}
+    if l1_scope == "input":
+        shrunk = {"input.weight"}
+    for name, value in free.items():
+        expected = value
+        if name in shrunk:
+            expected = np.sign(value) * np.maximum(np.abs(value) - 0.1 * 0.5, 0)
+            assert (expected == 0).any()
+        np.testing.assert_allclose(found[name], expected, atol=1e-7, err_msg=name)
+
+
+def test_the_subgradient_leaves_biases_and_gains_alone(problem):
+    X, y, _, _ = problem
+    params = {"optimizer": torch.optim.SGD, "lr": 0.1, "max_epochs": 1}
+    params |= {"batch_size": 30, "n_validation_eras": 0, "dropout": 0.0}
+    free = weights_of(small(l1=0.0, **params).fit(X, y))
+    found = weights_of(small(l1=0.1, **params).fit(X, y))
+    for name, value in free.items():
+        if value.ndim < 2:
+            np.testing.assert_allclose(found[name], value, atol=1e-7, err_msg=name)
+        else:
+            moved = np.abs(found[name] - value)
+            np.testing.assert_allclose(moved, 0.1 * 0.1, rtol=1e-3, err_msg=name)
+
+
+def test_targets_run_where_the_scores_do():
+    """The program has both in [-1, 1]; squared differences compared them otherwise."""
+    y = np.array([0.0, 0.25, 1.0])
+    for given, to, expected in [
+        ((0, 1), None, y),
+        ((-1, 1), None, 2 * y - 1),
+        ((-1, 1), (0, 1), y),
+        ((0, 1), (-2, 2), 4 * y - 2),
+    ]:
+        model = ContextAwareRanker(output_range=given, target_range=to)
+        for units in (y, 10 * y - 3, -5 + y):
+            offset, scale = model._target_map(units, None)
+            low = 0.0 if units is y else units.min()
+            high = 1.0 if units is y else units.max()
+            assert offset + scale * expected[0] == pytest.approx(low, abs=1e-12)
+            np.testing.assert_allclose((units - offset) / scale, expected, atol=1e-12)
+            assert offset + scale * expected[-1] == pytest.approx(high, abs=1e-12)
+    program = ContextAwareRanker.from_preset("sarfati_program")
+    assert program.output_range == (-1, 1) and program.target_range is None
+    assert (program.lr_patience, program.lr_factor) == (4, 0.1)
+    equations = ContextAwareRanker.from_preset("sarfati_equations")
+    assert equations.target_range == (0, 1)
+
+
+@pytest.mark.parametrize("given", [(1, 0), (0, 0)])
+def test_a_swapped_range_of_targets_is_refused(problem, given):
+    X, y, _, _ = problem
+    with pytest.raises(ValueError, match="target_range must be"):
+        small(target_range=given).fit(X, y)

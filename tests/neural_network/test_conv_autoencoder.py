@@ -89,10 +89,11 @@ def test_two_learning_rates_and_optimizers(problem):
     assert made[0] == (sum(p.numel() for p in autoencoder), 0.02)
 
 
-def test_both_optimizers_are_those_of_a_hand_written_loop(problem):
+@pytest.mark.parametrize("joint_step", [True, False])
+def test_both_optimizers_are_those_of_a_hand_written_loop(problem, joint_step):
     X, y, _, _ = problem
     model = small(n_validation_eras=0, loss="mse", batch_size=600, lr=0.1, ae_lr=0.3)
-    model.set_params(optimizer=torch.optim.SGD).fit(X, y)
+    model.set_params(optimizer=torch.optim.SGD, joint_step=joint_step).fit(X, y)
     seed = int(np.random.RandomState(0).randint(2**31 - 1))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -111,9 +112,13 @@ def test_both_optimizers_are_those_of_a_hand_written_loop(problem):
             module.zero_grad()
             recon, out = module(features[rows])
             bce(recon, features[rows]).backward()
+            if not joint_step:
+                optimizers[0].step()
+                out = module(features[rows])[1]
             mse(out, targets[rows]).backward()
-            for optimizer in optimizers:
-                optimizer.step()
+            if joint_step:
+                optimizers[0].step()
+            optimizers[1].step()
     for name, value in module.state_dict().items():
         found = model.module_.state_dict()[name]
         np.testing.assert_allclose(found, value, rtol=1e-3, atol=1e-4, err_msg=name)
@@ -196,6 +201,7 @@ def test_presets():
     model = ConvAutoencoderRegressor.from_preset("development", max_epochs=7)
     assert (model.lr, model.ae_lr, model.batch_size) == (1e-2, 3e-4, 2**15)
     assert model.max_epochs == 7 and model.loss == "pooled_corr"
+    assert not model.joint_step
     clone(model)
     with pytest.raises(ValueError, match=r"one of \['development', 'stable'\]"):
         ConvAutoencoderRegressor.from_preset("other")

@@ -138,6 +138,9 @@ def test_prediction_limits(problem):
     np.testing.assert_array_equal(model.predict(X), before > 0.5)
     with pytest.raises(ValueError, match="prediction_limits must be"):
         small(prediction_limits=(0.7, 0.3)).fit(X, y)
+    # limits are no part of the fit: they may be swapped after it
+    with pytest.raises(ValueError, match="prediction_limits must be"):
+        model.set_params(prediction_limits=(0.7, 0.3)).predict_proba(X)
 
 
 def test_bad_labels(problem):
@@ -187,6 +190,7 @@ def test_presets():
     model = ConvSELUClassifier.from_preset("article", max_epochs=7)
     assert (model.max_epochs, model.batch_size, model.conv_axis) == (7, 1024, "time")
     assert model.prediction_limits == (0.3, 0.7)
+    assert model.n_validation_eras == 0  # all rows, the last weights
     clone(model)
     clone(ConvSELURegressor.from_preset("article"))
     with pytest.raises(ValueError, match=r"one of \['article'\]"):

@@ -172,3 +172,17 @@ def test_presets():
     clone(model)
     with pytest.raises(ValueError, match=r"one of \['article'\]"):
         DenoisingAutoencoder.from_preset("2018")
+
+
+@pytest.mark.parametrize("how", [{"noise_std": 0.5}, {"input_noise": 0.5}])
+def test_held_out_rows_are_rebuilt_without_noise(problem, how):
+    X, _, _, _ = problem
+    params = {"noise_std": 0.0, "n_noise_rounds": 1, "clean_round": False, **how}
+    model = small(n_validation_eras=3, max_epochs=1, **params).fit(X)
+    held_out = X.index.get_level_values("era") >= "0028"
+    clean = torch.from_numpy(X[held_out].to_numpy(dtype=np.float32) / 4)
+    clean = (clean - 0.5) * 2 if model._scaled_to == (-1, 1) else clean
+    with torch.inference_mode():
+        error = (model.module_(clean) - clean).square().mean().item()
+    row = model.history_[0]
+    assert row["valid_loss"] == pytest.approx(error, rel=1e-4)

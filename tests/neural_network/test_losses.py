@@ -322,3 +322,14 @@ def test_a_range_of_scores_cripples_no_loss_that_learns_their_scale(loss):
     by_era = pd.Series(found.predict(X), index=X.index).groupby(level="era")
     spread = (by_era.max() - by_era.min()).to_numpy()
     np.testing.assert_allclose(spread, spread[0], rtol=1e-4)
+
+
+def test_a_loss_that_does_not_mask_missing_targets_is_not_told_to_lower_lr():
+    aux = np.column_stack([Y, np.where(np.arange(len(Y)) % 3, Y, np.nan)])
+    model = MLPRegressor((4,), loss=torch.nn.HuberLoss, max_epochs=1)
+    message = "NaN in some rows, and HuberLoss does not leave them out"
+    with pytest.raises(ValueError, match=message) as error:
+        model.fit(X, Y, aux_targets=aux)
+    assert "lr" not in str(error.value)
+    with pytest.raises(ValueError, match="Lower lr"):
+        small(optimizer=torch.optim.SGD, lr=1e30).fit(X, Y, aux_targets=aux)

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sknumerai.exceptions import OneEraWarning
 from sknumerai.losses import CorrelationLoss
 from sknumerai.metrics import fnc_score, numerai_corr_score
+from sknumerai.modules import GaussianNoise, NeutralizedMLP
 from sknumerai.neural_network import NeutralizedMLPRegressor
 from sknumerai.utils import least_squares_residuals
 
@@ -185,3 +186,54 @@ def test_preset():
     assert (model.temperature, model.max_epochs, model.top_bottom) == (0.5, 7, 500)
     with pytest.raises(ValueError, match="name must be one of"):
         NeutralizedMLPRegressor.from_preset("mod")
+
+
+def test_training_is_neutral_to_the_features_without_noise(problem, monkeypatch):
+    X, y, _, _ = problem
+    levels, seen = np.array([-0.5, -0.25, 0, 0.25, 0.5]), {}
+    raw, neutralize = NeutralizedMLP.raw, NeutralizedMLP.neutralize
+
+    def is_clean(values):
+        return bool(np.isin(values.numpy(), levels).all())
+
+    def watch_raw(self, values):
+        seen.setdefault(("raw", self.training), []).append(is_clean(values))
+        return raw(self, values)
+
+    def watch_neutralize(self, output, values, groups=None):
+        seen.setdefault(("neutralize", self.training), []).append(is_clean(values))
+        return neutralize(self, output, values, groups)
+
+    monkeypatch.setattr(NeutralizedMLP, "raw", watch_raw)
+    monkeypatch.setattr(NeutralizedMLP, "neutralize", watch_neutralize)
+    for noise in (0.3, GaussianNoise, GaussianNoise(0.3)):
+        seen.clear()
+        small(input_noise=noise).fit(X, y)
+        assert not any(seen["raw", True]) and all(seen["neutralize", True])
+        assert all(seen["raw", False]) and all(seen["neutralize", False])
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"temperature": 0}, r"'temperature' parameter .* range \(0.0, inf\)"),
+        ({"loss_weights": (1, 1, 1, 0, np.inf)}, "5 finite numbers"),
+        ({"loss_weights": (0, 0, 0, 0, 0)}, "are all 0"),
+        ({"neutralizers": [0]}, "Use eras of more rows or a larger batch_size"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_with_advice_that_helps(
+    problem, params, message
+):
+    X, y, _, _ = problem
+    if "neutralizers" in params:  # batch normalization takes no batch of a row
+        X = X.groupby(level="era").head(1)
+    with pytest.raises(ValueError, match=message):
+        small(n_validation_eras=0, **params).fit(X, y[X.index])
+
+
+def test_no_more_than_fit_is_said_to_need_eras():
+    """The stocks of an era are not compared: 16,000 rows of one were too many to."""
+    X = np.zeros((16_000, 1), dtype=np.int8)
+    with pytest.raises(ValueError, match="takes the stocks of an era together"):
+        small().fit(X, np.arange(16_000) % 2)
