@@ -197,7 +197,9 @@ default=None
 
         meta_model : array-like of shape (n_samples,), default=None
             Predictions of Numerai's meta model, for `monitor="payout"` and for losses
-            that take it ('mmc', 'payout'), as `benchmark`.
+            that take it ('mmc', 'payout'), as `benchmark`. Such a loss leaves rows
+            without it out, so some training eras must have it, and some held-out eras
+            where the loss is watched.
 
         Returns
         -------
