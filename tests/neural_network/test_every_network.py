@@ -99,7 +99,7 @@ def test_an_era_that_is_too_long_to_be_one(Network, monkeypatch):
     monkeypatch.setattr(_inference, "MAX_ROWS_OF_ONE_ERA", 39)
     with pytest.warns(UserWarning, match="era 0001 has 40 rows; no era of Numerai"):
         model = tiny.tiny(Network).fit(X, tiny.Y)
-    with pytest.warns(UserWarning, match=r"r compares .* era 0001 has 40 rows"):
+    with pytest.warns(UserWarning, match=r"r takes .* era 0001 has 40 rows"):
         model.predict(X)
     monkeypatch.setattr(_inference, "MAX_ROWS_OF_ONE_ERA", 40)
     with warnings.catch_warnings():
