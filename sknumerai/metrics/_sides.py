@@ -38,10 +38,15 @@ class Side:
     labelled : bool, default=False
         Whether the numbers of a default RangeIndex are labels: a scorer's input is of
         all rows, and the rows of a fold kept their numbers.
+
+    of : str, default="y_pred"
+        What messages call the scored rows.
     """
 
-    def __init__(self, name, values, index, n_samples, caller, labelled=False):
-        self.name, self.caller = name, caller
+    def __init__(
+        self, name, values, index, n_samples, caller, labelled=False, of="y_pred"
+    ):
+        self.name, self.caller, self.of = name, caller, of
         is_masked = isinstance(values, np.ma.MaskedArray)
         keep = _is_pandas(values) or is_masked
         self.values = values if keep else np.asarray(values)
@@ -65,15 +70,20 @@ class Side:
     def take(self, rows):
         """Values of rows that are present, as an array."""
         if not self.ranked:
-            at = rows if self.positions is None else self.positions[rows]
-            values = self.values
-            part = values.iloc[at] if _is_pandas(values) else values[at]
-            part = self._check_plain(part)
+            part = self._check_plain(self.values_of(rows))
             return part[:, None] if part.ndim == 1 and self.name in MATRICES else part
         if self._present is None:
             self._read_whole()
         part = self._whole[rows]
         return part if part.ndim == 2 else part[:, None]
+
+    def values_of(self, rows, known=None):
+        """What was given for rows, or for those of them that are known: unchecked."""
+        at = rows if self.positions is None else self.positions[rows]
+        if known is not None and not known.all():
+            at = np.arange(len(self.values))[at] if isinstance(at, slice) else at
+            at = at[known]
+        return self.values.iloc[at] if _is_pandas(self.values) else self.values[at]
 
     def _read_whole(self):
         values = as_numbers(self.values, self.name, self.caller)
@@ -115,7 +125,7 @@ class Side:
         if own is None or index is None:
             if n != n_samples:
                 raise ValueError(
-                    f"{self.caller}: y_pred has {n_samples} rows and {self.name} has "
+                    f"{self.caller}: {self.of} has {n_samples} rows and {self.name} has "
                     f"{n}. Give both an index to match rows by their labels."
                 )
             return None
@@ -128,7 +138,7 @@ class Side:
                 return None
             if own_by_position and _is_positional(index):
                 raise ValueError(
-                    f"{self.caller}: y_pred has {n_samples} rows and {self.name} has "
+                    f"{self.caller}: {self.of} has {n_samples} rows and {self.name} has "
                     f"{n}, and neither has labels to match them by. Give both the ids "
                     "as index."
                 )
@@ -137,7 +147,7 @@ class Side:
         if index.nlevels < given.nlevels and not index.is_unique:
             raise ValueError(
                 f"{self.caller}: {self.name} has no eras in its index, and without "
-                f"them {int(index.duplicated().sum())} of {n_samples} rows of y_pred "
+                f"them {int(index.duplicated().sum())} of {n_samples} rows of {self.of} "
                 f"have the label of another. Give {self.name} the levels "
                 f"{list(given.names)}."
             )
@@ -145,12 +155,12 @@ class Side:
             raise ValueError(
                 f"{self.caller}: {int(own.duplicated().sum())} labels of the index of "
                 f"{self.name} ({list(own.names)}) come more than once, so its rows "
-                "cannot be matched. Give it the index of y_pred."
+                f"cannot be matched. Give it the index of {self.of}."
             )
         positions = own.get_indexer(index)
         if len(positions) and (positions < 0).all():
             raise ValueError(
-                f"{self.caller}: no row of y_pred is in {self.name}: labels such as "
+                f"{self.caller}: no row of {self.of} is in {self.name}: labels such as "
                 f"{index[0]!r} and {own[0]!r}. Give both the same kind of index."
                 if n
                 else f"{self.caller}: {self.name} has no rows."
