@@ -14,6 +14,7 @@ __all__ = [
     "model_selection",
     "modules",
     "neural_network",
+    "preprocessing",
     "submission",
     "utils",
 ]

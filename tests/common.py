@@ -35,6 +35,7 @@ EXPECTED_FAILED_CHECKS = {
     "ConvSELUClassifier": WEIGHTS,
     "ConvSELURegressor": WEIGHTS,
     "DenoisingAutoencoder": WEIGHTS,
+    "FeatureNeutralizer": ACROSS_ROWS,
     "MLPRegressor": WEIGHTS,
     "NeuralNetRegressor": WEIGHTS,
     "NeutralizedMLPRegressor": ACROSS_ROWS,

@@ -41,10 +41,22 @@ class Side:
 
     of : str, default="y_pred"
         What messages call the scored rows.
+
+    ranked : bool, default=None
+        Whether it is read whole, as what is ranked is, and may have gaps. By default
+        what its name tells.
     """
 
     def __init__(
-        self, name, values, index, n_samples, caller, labelled=False, of="y_pred"
+        self,
+        name,
+        values,
+        index,
+        n_samples,
+        caller,
+        labelled=False,
+        of="y_pred",
+        ranked=None,
     ):
         self.name, self.caller, self.of = name, caller, of
         is_masked = isinstance(values, np.ma.MaskedArray)
@@ -55,7 +67,7 @@ class Side:
                 f"{caller}: {name} must have shape (n_samples,) or (n_samples, "
                 f"n_columns). Got {self.values.shape}."
             )
-        self.ranked = name not in PLAIN
+        self.ranked = name not in PLAIN if ranked is None else ranked
         self.positions = self._align(index, n_samples, labelled)
         self._present = None
 

@@ -13,10 +13,8 @@ from sknumerai.modules import DenseAutoencoder
 from sknumerai.neural_network._base import BaseNeuralNet, Phase
 from sknumerai.neural_network._inference import forward_rows
 from sknumerai.neural_network._presets import DENOISING_AUTOENCODER, from_preset
-from sknumerai.neural_network._transformer import (
-    BaseNeuralNetTransformer,
-    with_index_of,
-)
+from sknumerai.neural_network._transformer import BaseNeuralNetTransformer
+from sknumerai.utils import with_index_of
 
 
 class DenoisingAutoencoder(BaseNeuralNetTransformer):

@@ -2,11 +2,10 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import numpy as np
-import pandas as pd
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 
 from sknumerai.neural_network._base import BaseNeuralNet
+from sknumerai.utils import with_index_of
 
 
 class BaseNeuralNetTransformer(
@@ -76,29 +75,3 @@ class BaseNeuralNetTransformer(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def with_index_of(X, values, columns):
-    """Return values as a frame with the index of X if X is a frame, else as they are.
-
-    Eras travel in the index, so that steps of a pipeline must keep it.
-
-    Parameters
-    ----------
-    X : object
-        What was transformed.
-
-    values : ndarray of shape (n_samples, n_columns)
-        The result.
-
-    columns : array-like of str
-        Names.
-
-    Returns
-    -------
-    ndarray or DataFrame
-        The same numbers, not copied.
-    """
-    if not isinstance(X, pd.DataFrame):
-        return values
-    return pd.DataFrame(values, index=X.index, columns=np.asarray(columns), copy=False)

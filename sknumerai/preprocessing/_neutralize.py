@@ -111,26 +111,67 @@ def neutralize(
     caller = "neutralize"
     shares = check_proportion(proportion, feature_groups, caller)
     check_top_k(top_k, caller)
-    residuals = residual_function(device, caller)
     values = read_columns(predictions, "predictions", caller)
     chosen = positions_of_groups(feature_groups, features, caller)
-    results = {
-        name: values if i == 0 else values.copy() for i, name in enumerate(shares)
-    }
     names = "predictions", "features"
-    for rows, F, _ in each_era(predictions, features, groups, names, caller):
+    eras = each_era(predictions, features, groups, names, caller)
+    results = neutralize_eras(
+        values,
+        ((rows, F) for rows, F, _ in eras),
+        shares,
+        chosen,
+        residuals=residual_function(device, caller),
+        fit_intercept=fit_intercept,
+        top_k=top_k,
+    )
+    results = {name: like(predictions, result) for name, result in results.items()}
+    return results if isinstance(proportion, list | tuple) else results[None]
+
+
+def neutralize_eras(values, eras, shares, chosen, *, residuals, fit_intercept, top_k):
+    """Neutralize columns in each of some eras.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+        Float64, NaN where missing. Overwritten.
+
+    eras : iterable of tuple
+        Rows of an era, and their features of shape (n_rows, n_features).
+
+    shares : dict of object to list of float
+        As :func:`check_proportion` returns them.
+
+    chosen : list of ndarray or None
+        Positions of the features of each group, None for all.
+
+    residuals : callable
+        As :func:`residual_function` returns it.
+
+    fit_intercept : bool
+        Whether a constant is fitted too.
+
+    top_k : int or None
+        Number of features.
+
+    Returns
+    -------
+    results : dict of object to ndarray of shape (n_samples, n_columns)
+        By the keys of `shares`.
+    """
+    copies = [values, *(values.copy() for _ in range(len(shares) - 1))]
+    for rows, F in eras:
         y = values[rows].copy()
         for known, columns in same_rows(y):
             part, F_known = y[:, columns][known], F if known.all() else F[known]
             neutral = _neutral(
                 part, F_known, shares, chosen, residuals, fit_intercept, top_k
             )
-            for name, one in zip(shares, neutral):
-                era = results[name][rows]
+            for out, one in zip(copies, neutral):
+                era = out[rows]
                 era[np.ix_(known, columns)] = one
-                results[name][rows] = era
-    results = {name: like(predictions, result) for name, result in results.items()}
-    return results if isinstance(proportion, list | tuple) else results[None]
+                out[rows] = era
+    return dict(zip(shares, copies))
 
 
 def check_proportion(proportion, feature_groups, caller):

@@ -155,7 +155,7 @@ def _coefficients(Z, gram, y, product, limit):
         # of rounding, where the features explain everything
         rest = max(1 - 2 * coef @ product + coef @ gram @ coef, 0.0)
         target = limit * np.sqrt(rest)
-        if target >= penalty * (1 - _PRECISION):
+        if target == 0 or target >= penalty * (1 - _PRECISION):
             break
         penalty = target
         with warnings.catch_warnings():

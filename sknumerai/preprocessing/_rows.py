@@ -97,9 +97,7 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
         Which rows these are; None for all.
     """
     index, n_samples = row_index(None, columns), len(columns)
-    # "features": not to be ranked, and taken era by era
-    side = Side("features", others, index, n_samples, caller, of=names[0])
-    side.name = names[1]
+    side = Side(names[1], others, index, n_samples, caller, of=names[0], ranked=False)
     absent = 0 if side.positions is None else int((side.positions < 0).sum())
     if absent and not gaps:
         raise ValueError(
@@ -139,3 +137,30 @@ def _with_gaps(side, rows):
 
 def _matrix(values):
     return values if values.ndim == 2 else values[:, None]
+
+
+def columns_of(table, at, rows=slice(None)):
+    """Some columns of some rows of a frame or matrix; of a frame without the others."""
+    if isinstance(table, pd.DataFrame):
+        return table.iloc[rows].iloc[:, at]
+    part = table[rows]
+    return part if len(at) == part.shape[1] and _is_range(at) else part[:, at]
+
+
+def finite_features(table, rows, at, caller):
+    """Features of some rows as a matrix, checked."""
+    part = columns_of(table, at, rows)
+    features = as_numbers(part, "X", caller)
+    if not all_finite(features) and not np.isfinite(features).all():
+        bad = ~np.isfinite(features)
+        names = getattr(part, "columns", at)[bad.any(axis=0)]
+        raise ValueError(
+            f"{caller}: {int(bad.sum())} values of features in X are NaN or infinite, "
+            f"in {len(names)} columns ({list(names[:3])}). Fill them first; Numerai's "
+            "own code for a missing feature is the middle value, 2 of 0 to 4."
+        )
+    return features
+
+
+def _is_range(at):
+    return np.array_equal(at, np.arange(len(at)))

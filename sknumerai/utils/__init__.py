@@ -10,6 +10,7 @@ from sknumerai.utils._eras import (
     refuse_era_column,
 )
 from sknumerai.utils._fitted_eras import fitted_eras, warn_of_leakage
+from sknumerai.utils._frames import with_index_of
 from sknumerai.utils._horizon import model_horizon, target_horizon
 from sknumerai.utils._linalg import (
     least_squares_residuals,
@@ -53,4 +54,5 @@ __all__ = [
     "target_horizon",
     "unit_columns",
     "warn_of_leakage",
+    "with_index_of",
 ]

@@ -1,0 +1,282 @@
+"""Neutralization as a transformer: columns against columns."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
+
+from sknumerai.preprocessing._feature_groups import positions_of
+from sknumerai.preprocessing._neutralize import check_proportion, neutralize_eras
+from sknumerai.preprocessing._residuals import residual_function
+from sknumerai.preprocessing._rows import columns_of, finite_features, read_columns
+from sknumerai.utils import check_eras, one_era, refuse_era_column, with_index_of
+
+
+class FeatureNeutralizer(TransformerMixin, BaseEstimator):
+    """Neutralize columns to other columns of the same table, era by era.
+
+    Predictions that stand beside the features, such as the columns of several models,
+    lose what features explain of them. Where predictions and features are two tables,
+    use :func:`neutralize`; around an estimator
+    :class:`sknumerai.ensemble.NeutralizedRegressor`.
+
+    Parameters
+    ----------
+    columns : list of str or int, default=None
+        Columns to neutralize, by name or, for arrays, by position. They alone come out.
+        None: all that are not in `features`.
+
+    features : list of str or int, default=None
+        Columns to neutralize to. None: no column but the constant, so that each column
+        loses its mean in each era.
+
+    proportion : float or dict, default=1.0
+        Share of the fit to subtract, from 0 to 1; with `feature_groups` a dict of a
+        share for each group.
+
+    fit_intercept : bool, default=True
+        Whether a constant is fitted too.
+
+    feature_groups : dict of str to list, default=None
+        Columns to neutralize to by group, one group after the other, instead of
+        `features`.
+
+    top_k : int, default=None
+        Neutralize each column only to so many features, those which its exposure to is
+        largest in the era.
+
+    device : str, default=None
+        Torch device to compute on, for example "cuda". None computes with NumPy.
+
+    Attributes
+    ----------
+    columns_ : ndarray of int
+        Positions of the columns that are neutralized.
+
+    features_ : ndarray of int
+        Positions of the columns that they are neutralized to.
+
+    n_features_in_ : int
+        Number of columns of the table.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of columns, if all are strings.
+
+    See Also
+    --------
+    neutralize : The same for two tables; several proportions at once.
+
+    Notes
+    -----
+    Nothing is learned by ``fit``. A row's result depends on the rows of its era.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sknumerai.preprocessing import FeatureNeutralizer
+    >>> X = pd.DataFrame({"model": [1.0, 2.0, 4.0], "feature": [0, 1, 2]})
+    >>> FeatureNeutralizer(features=["feature"]).fit_transform(X).round(3)
+       model
+    0  0.167
+    1 -0.333
+    2  0.167
+    """
+
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__transform = {"groups": True}
+
+    _parameter_constraints: dict = {
+        "columns": ["array-like", None],
+        "features": ["array-like", None],
+        "proportion": [Interval(Real, 0, 1, closed="both"), Mapping],
+        "fit_intercept": ["boolean"],
+        "feature_groups": [Mapping, None],
+        "top_k": [Interval(Integral, 1, None, closed="left"), None],
+        "device": [str, None],
+    }
+
+    def __init__(
+        self,
+        columns=None,
+        features=None,
+        *,
+        proportion=1.0,
+        fit_intercept=True,
+        feature_groups=None,
+        top_k=None,
+        device=None,
+    ):
+        self.columns = columns
+        self.features = features
+        self.proportion = proportion
+        self.fit_intercept = fit_intercept
+        self.feature_groups = feature_groups
+        self.top_k = top_k
+        self.device = device
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, groups=None):
+        """Find the columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_columns)
+            The table.
+
+        y : None
+            Ignored.
+
+        groups : array-like of shape (n_samples,), default=None
+            Ignored: eras count in ``transform``.
+
+        Returns
+        -------
+        self : object
+            Fitted transformer.
+        """
+        caller = f"{type(self).__name__}.fit"
+        self._read(X, reset=True)
+        names = pd.RangeIndex(self.n_features_in_)
+        if hasattr(self, "feature_names_in_"):
+            names = pd.Index(self.feature_names_in_)
+        if self.features is not None and self.feature_groups is not None:
+            raise ValueError(
+                f"{caller}: pass features or feature_groups, which names them by "
+                "group. Got both."
+            )
+        groups = {} if self.feature_groups is None else self.feature_groups
+        if self.features is not None:
+            groups = {"features": self.features}
+        self._groups = {
+            group: positions_of(columns, names, f"{group!r}", caller)
+            for group, columns in groups.items()
+        }
+        check_proportion(
+            self.proportion, groups if self.feature_groups is not None else None, caller
+        )
+        found = list(self._groups.values())
+        self.features_ = np.unique(
+            np.concatenate([np.array([], dtype=np.intp), *found])
+        )
+        if self.columns is not None:
+            self.columns_ = positions_of(self.columns, names, "columns", caller)
+            return self
+        every = np.arange(self.n_features_in_)
+        self.columns_ = np.setdiff1d(every, self.features_)
+        if not len(self.columns_):
+            raise ValueError(
+                f"{caller}: all {self.n_features_in_} columns are features, and none is "
+                "left to neutralize. Name them in columns=."
+            )
+        return self
+
+    def fit_transform(self, X, y=None, groups=None):
+        """Find the columns, and neutralize them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_columns)
+            The table.
+
+        y : None
+            Ignored.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row, see :meth:`transform`.
+
+        Returns
+        -------
+        neutral : ndarray or DataFrame of shape (n_samples, n_neutralized)
+            The neutralized columns.
+        """
+        return self.fit(X, y).transform(X, groups=groups)
+
+    def transform(self, X, groups=None):
+        """Neutralize the columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_columns)
+            The table. Columns to neutralize may be NaN where missing, features not.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row, live rows ("X") included. By default the index level "era"
+            of `X`; where there is none, the rows are one era.
+
+        Returns
+        -------
+        neutral : ndarray or DataFrame of shape (n_samples, n_neutralized)
+            The neutralized columns, float64; a frame with the index of `X`, eras
+            included, if `X` is one.
+        """
+        check_is_fitted(self, "columns_")
+        caller = f"{type(self).__name__}.transform"
+        table = self._read(X, reset=False)
+        values = read_columns(columns_of(table, self.columns_), "X", caller)
+        eras = check_eras(
+            groups, X, n_samples=len(values), allow_live=True, caller=caller
+        )
+        eras = one_era(len(values)) if eras is None else eras
+        shares = check_proportion(self.proportion, self.feature_groups, caller)
+        # the features of an era are taken out of the table once, group by group
+        groups_of_features = list(self._groups.values())
+        at = np.concatenate([np.array([], dtype=np.intp), *groups_of_features])
+        ends = np.cumsum([len(group) for group in groups_of_features])
+        chosen = [np.arange(end)[-len(g) :] for end, g in zip(ends, groups_of_features)]
+        neutral = neutralize_eras(
+            values,
+            ((rows, finite_features(table, rows, at, caller)) for rows in eras.rows()),
+            shares,
+            chosen or [None],
+            residuals=residual_function(self.device, caller),
+            fit_intercept=self.fit_intercept,
+            top_k=self.top_k,
+        )[None]
+        return with_index_of(X, neutral, self.get_feature_names_out())
+
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the neutralized columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of all columns, where none were seen in ``fit``.
+
+        Returns
+        -------
+        names : ndarray of str
+            Names of what comes out.
+        """
+        check_is_fitted(self, "columns_")
+        return _check_feature_names_in(self, input_features)[self.columns_]
+
+    def _read(self, X, reset):
+        refuse_era_column(X, type(self).__name__)
+        if isinstance(X, pd.DataFrame):
+            # an array of a frame of several types would be a copy in the widest
+            validate_data(self, X, skip_check_array=True, reset=reset)
+            if not X.size:
+                raise ValueError(
+                    f"{type(self).__name__}: X has shape {X.shape}, and at least one "
+                    "row and one column are needed (a minimum of 1 is required)."
+                )
+            return X
+        return validate_data(
+            self, X, dtype="numeric", ensure_all_finite="allow-nan", reset=reset
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.requires_fit = True
+        return tags
