@@ -169,6 +169,11 @@ def memory_of(args):
     eras = np.repeat(np.arange(1, n_eras + 1), args.rows)
     del parts
     neutralize(P[:100], F[:100, :3])
+    # BLAS keeps buffers of its own from the first product of some size on
+    for dtype in (np.float32, np.float64):
+        square = np.ones((1500, 1500), dtype=dtype)
+        square @ square[::-1]
+        del square
     peak = peak_above(lambda: neutralize(P, F, groups=eras))
     copy = args.rows * k * 4
     gram = 2 * 8 * (k + 1) ** 2

@@ -16,9 +16,10 @@ from sklearn.utils.validation import (
 )
 
 from sknumerai.preprocessing._feature_groups import positions_of
-from sknumerai.preprocessing._neutralize import check_proportion, neutralize_eras
+from sknumerai.preprocessing._neutralize import check_proportion
+from sknumerai.preprocessing._neutralize_in_table import neutralize_in_table
 from sknumerai.preprocessing._residuals import residual_function
-from sknumerai.preprocessing._rows import columns_of, finite_features, read_columns
+from sknumerai.preprocessing._rows import columns_of, read_columns
 from sknumerai.utils import check_eras, one_era, refuse_era_column, with_index_of
 
 
@@ -227,21 +228,17 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
             groups, X, n_samples=len(values), allow_live=True, caller=caller
         )
         eras = one_era(len(values)) if eras is None else eras
-        shares = check_proportion(self.proportion, self.feature_groups, caller)
-        # the features of an era are taken out of the table once, group by group
-        groups_of_features = list(self._groups.values())
-        at = np.concatenate([np.array([], dtype=np.intp), *groups_of_features])
-        ends = np.cumsum([len(group) for group in groups_of_features])
-        chosen = [np.arange(end)[-len(g) :] for end, g in zip(ends, groups_of_features)]
-        neutral = neutralize_eras(
+        neutral = neutralize_in_table(
             values,
-            ((rows, finite_features(table, rows, at, caller)) for rows in eras.rows()),
-            shares,
-            chosen or [None],
+            table,
+            list(self._groups.values()),
+            eras,
+            check_proportion(self.proportion, self.feature_groups, caller)[None],
             residuals=residual_function(self.device, caller),
             fit_intercept=self.fit_intercept,
             top_k=self.top_k,
-        )[None]
+            caller=caller,
+        )
         return with_index_of(X, neutral, self.get_feature_names_out())
 
     def get_feature_names_out(self, input_features=None):

@@ -102,13 +102,37 @@ def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1):
         )
     values = read_columns(predictions, "predictions", caller)
     names = "predictions", "features"
-    for rows, F, _ in each_era(predictions, features, groups, names, caller):
+    eras = each_era(predictions, features, groups, names, caller)
+    reduce_eras(values, ((rows, F) for rows, F, _ in eras), max_exposure)
+    return like(predictions, values)
+
+
+def reduce_eras(values, eras, max_exposure):
+    """Reduce exposures in each of some eras.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+        Float64, NaN where missing. Overwritten.
+
+    eras : iterable of tuple
+        Rows of an era, and their features of shape (n_rows, n_features).
+
+    max_exposure : float
+        Largest size of a correlation that may stay.
+
+    Returns
+    -------
+    reduced : ndarray of shape (n_samples, n_columns)
+        The result, in the memory of `values`.
+    """
+    for rows, F in eras:
         era = values[rows].copy()
         for known, columns in same_rows(era):
             part, F_known = era[:, columns][known], F if known.all() else F[known]
             era[np.ix_(known, columns)] = _reduced(part, F_known, max_exposure)
         values[rows] = era
-    return like(predictions, values)
+    return values
 
 
 def _reduced(y, F, limit):

@@ -12,8 +12,8 @@ from sknumerai.utils._eras import (
 from sknumerai.utils._fitted_eras import fitted_eras, warn_of_leakage
 from sknumerai.utils._frames import with_index_of
 from sknumerai.utils._horizon import model_horizon, target_horizon
+from sknumerai.utils._least_squares import least_squares_residuals
 from sknumerai.utils._linalg import (
-    least_squares_residuals,
     orthogonalize,
     pearson_correlation,
     unit_columns,

@@ -6,6 +6,7 @@ import pytest
 from numerai_tools import scoring
 from numpy.testing import assert_allclose, assert_array_equal
 
+import sknumerai.utils._least_squares as least_squares_module
 from sknumerai.utils import (
     least_squares_residuals,
     orthogonalize,
@@ -154,3 +155,16 @@ def test_orthogonalize_equals_numerai_tools():
     assert_allclose(orthogonalize(Y, u), expected, atol=1e-13)
     assert_allclose(orthogonalize(Y[:, 0], u), expected[:, 0], atol=1e-13)
     assert np.isnan(orthogonalize(Y, np.zeros(400))).all()
+
+
+def test_panels_of_wide_designs_equal_lstsq(monkeypatch):
+    # several panels and blocks also of a small matrix
+    monkeypatch.setattr(least_squares_module, "_WHOLE", 20)
+    monkeypatch.setattr(least_squares_module, "_WIDTH", 17)
+    monkeypatch.setattr(least_squares_module, "_BLOCK", 1000)
+    for kind, A in DESIGNS.items():
+        y = Y[: len(A)]
+        expected = reference(y, A, True)
+        assert_allclose(
+            least_squares_residuals(y, A), expected, atol=1e-11, err_msg=kind
+        )
