@@ -8,6 +8,7 @@ __version__ = "0.1.dev0"
 
 __all__ = [
     "datasets",
+    "ensemble",
     "exceptions",
     "losses",
     "metrics",

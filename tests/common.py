@@ -1,5 +1,7 @@
 """Instances of every estimator for scikit-learn's checks, and what may fail."""
 
+from sklearn.linear_model import Ridge
+
 from sknumerai.modules import MLP
 from tests.discovery import all_estimators
 
@@ -11,6 +13,8 @@ SETTINGS = {
     "ConvSELURegressor": {"lr": 2e-3, "batch_size": 50, "max_epochs": 15},
     "DenoisingAutoencoder": {"batch_size": 50, "max_epochs": 2},
     "NeuralNetRegressor": {"module": MLP},
+    "NeutralizedRegressor": {"estimator": Ridge()},
+    "ResidualTargetRegressor": {"estimator": Ridge()},
     "SupervisedAutoencoderRegressor": {
         "lr": 5e-3,
         "batch_size": 50,
@@ -39,6 +43,7 @@ EXPECTED_FAILED_CHECKS = {
     "MLPRegressor": WEIGHTS,
     "NeuralNetRegressor": WEIGHTS,
     "NeutralizedMLPRegressor": ACROSS_ROWS,
+    "NeutralizedRegressor": ACROSS_ROWS,
     "SupervisedAutoencoderRegressor": WEIGHTS,
     "TabMRegressor": WEIGHTS,
 }

@@ -12,15 +12,14 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
-    validate_data,
 )
 
 from sknumerai.preprocessing._feature_groups import positions_of
 from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._neutralize_in_table import neutralize_in_table
 from sknumerai.preprocessing._residuals import residual_function
-from sknumerai.preprocessing._rows import columns_of, read_columns
-from sknumerai.utils import check_eras, one_era, refuse_era_column, with_index_of
+from sknumerai.preprocessing._rows import columns_of, read_columns, read_table
+from sknumerai.utils import check_eras, one_era, with_index_of
 
 
 class FeatureNeutralizer(TransformerMixin, BaseEstimator):
@@ -146,7 +145,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
             Fitted transformer.
         """
         caller = f"{type(self).__name__}.fit"
-        self._read(X, reset=True)
+        read_table(self, X, reset=True)
         names = pd.RangeIndex(self.n_features_in_)
         if hasattr(self, "feature_names_in_"):
             names = pd.Index(self.feature_names_in_)
@@ -222,7 +221,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "columns_")
         caller = f"{type(self).__name__}.transform"
-        table = self._read(X, reset=False)
+        table = read_table(self, X, reset=False)
         values = read_columns(columns_of(table, self.columns_), "X", caller)
         eras = check_eras(
             groups, X, n_samples=len(values), allow_live=True, caller=caller
@@ -256,21 +255,6 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "columns_")
         return _check_feature_names_in(self, input_features)[self.columns_]
-
-    def _read(self, X, reset):
-        refuse_era_column(X, type(self).__name__)
-        if isinstance(X, pd.DataFrame):
-            # an array of a frame of several types would be a copy in the widest
-            validate_data(self, X, skip_check_array=True, reset=reset)
-            if not X.size:
-                raise ValueError(
-                    f"{type(self).__name__}: X has shape {X.shape}, and at least one "
-                    "row and one column are needed (a minimum of 1 is required)."
-                )
-            return X
-        return validate_data(
-            self, X, dtype="numeric", ensure_all_finite="allow-nan", reset=reset
-        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

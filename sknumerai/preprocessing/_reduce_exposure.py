@@ -62,7 +62,9 @@ def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1):
     Warns
     -----
     ConvergenceWarning
-        If the limit is not reached, which takes more features than rows.
+        If the limit is not reached: predictions that are nothing but a linear function
+        of the features cannot be without exposure, nor those of fewer rows than there
+        are features.
 
     See Also
     --------
@@ -74,14 +76,14 @@ def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1):
     The least change that brings all inner products with the scaled features within
     ``[-t, t]`` is the fit of a lasso with penalty t: its residuals are what is returned.
     The penalty is the one at which the largest correlation equals the limit, found by
-    following the path of solutions (least-angle regression). The sources descend along
+    solving for one penalty after the other. Participants of the forum descend along
     gradients to about the same.
 
     References
     ----------
-    jrb, "An introduction to feature neutralization / exposure", Numerai's forum.
-    B. Efron, T. Hastie, I. Johnstone, R. Tibshirani (2004), "Least Angle Regression",
-    The Annals of Statistics 32.
+    Numerai's forum, "Model Diagnostics: Feature Exposure".
+    R. Tibshirani (1996), "Regression Shrinkage and Selection via the Lasso", Journal of
+    the Royal Statistical Society B 58.
 
     Examples
     --------
@@ -159,8 +161,9 @@ def _reduced(y, F, limit):
             if not reached <= limit * (1 + _MARGIN):
                 warnings.warn(
                     f"reduce_exposure: an exposure of {reached:.3g} stays, more than "
-                    f"max_exposure={limit:g}: {Z.shape[1]} features explain {len(y)} "
-                    "rows (nearly) whole. Use fewer features, or neutralize.",
+                    f"max_exposure={limit:g}: {Z.shape[1]} features explain what is "
+                    f"predicted for {len(y)} rows (nearly) whole. Use fewer features, "
+                    "or neutralize.",
                     ConvergenceWarning,
                     stacklevel=3,
                 )

@@ -4,10 +4,11 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import validate_data
 
 from sknumerai.metrics._inputs import all_finite, as_numbers, row_index
 from sknumerai.metrics._sides import Side
-from sknumerai.utils import check_eras, one_era
+from sknumerai.utils import check_eras, one_era, refuse_era_column
 
 
 def read_columns(values, name, caller):
@@ -48,6 +49,44 @@ def read_columns(values, name, caller):
             "Write NaN where there is no value."
         )
     return matrix.astype(np.float64, order="C")
+
+
+def read_table(estimator, X, *, reset):
+    """Validate a table without a copy, which a frame of several types would be.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Learns names and number of columns, or compares them.
+
+    X : array-like of shape (n_samples, n_features)
+        The table.
+
+    reset : bool
+        Whether it learns.
+
+    Returns
+    -------
+    table : DataFrame or ndarray
+        A frame as it came; its values are not looked at.
+
+    Raises
+    ------
+    ValueError
+        If it is no table of numbers, is empty, or has other columns than in ``fit``.
+    """
+    refuse_era_column(X, type(estimator).__name__)
+    if isinstance(X, pd.DataFrame):
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+        if not X.size:
+            raise ValueError(
+                f"{type(estimator).__name__}: X has shape {X.shape}, and a minimum of 1 "
+                "is required of rows and of columns."
+            )
+        return X
+    return validate_data(
+        estimator, X, dtype="numeric", ensure_all_finite="allow-nan", reset=reset
+    )
 
 
 def like(values, matrix):

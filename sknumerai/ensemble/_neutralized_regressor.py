@@ -1,0 +1,251 @@
+"""A regressor whose predictions are neutralized."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import (
+    BaseEstimator,
+    MetaEstimatorMixin,
+    RegressorMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import check_is_fitted
+
+from sknumerai.ensemble._delegation import params_of, router_of
+from sknumerai.preprocessing._feature_groups import positions_of
+from sknumerai.preprocessing._neutralize import check_proportion
+from sknumerai.preprocessing._neutralize_in_table import (
+    neutralize_in_table,
+    reduce_in_table,
+)
+from sknumerai.preprocessing._residuals import residual_function
+from sknumerai.preprocessing._rows import like, read_columns, read_table
+from sknumerai.utils import (
+    check_eras,
+    era_gaussian_ranks,
+    one_era,
+)
+
+
+class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+    """Neutralize the predictions of a regressor to features, era by era.
+
+    ``fit`` fits the regressor and nothing else. ``predict`` subtracts from its
+    predictions, in each era, a share of their least-squares fit by features. What is
+    left bets less on single features, which costs CORR and may steady it: the share is
+    worth a search. The mean of an era's predictions stays.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Regressor to fit.
+
+    features : list of str or int, default=None
+        Columns of X to neutralize to, by name or, for arrays, by position. None: all.
+
+    proportion : float or dict, default=1.0
+        Share of the fit to subtract, from 0 to 1; with `feature_groups` a dict of a
+        share for each group.
+
+    feature_groups : dict of str to list, default=None
+        Columns of X to neutralize to by group, one group after the other, instead of
+        `features`.
+
+    top_k : int, default=None
+        Neutralize only to so many features, those with the largest exposure in the
+        era.
+
+    max_exposure : float, default=None
+        Instead of a share, take away only as much as brings the size of all exposures
+        to at most this, see :func:`sknumerai.preprocessing.reduce_exposure`.
+
+    normalize : bool, default=False
+        Whether predictions are ranked and made Gaussian in each era first, as FNC does.
+        They are no longer in the units of the target then.
+
+    device : str, default=None
+        Torch device that neutralizes, for example "cuda". None computes with NumPy.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted regressor.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features, if all are strings.
+
+    See Also
+    --------
+    sknumerai.preprocessing.neutralize : The same for predictions at hand.
+    ResidualTargetRegressor : Takes it out of the target instead.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsRegressor
+    >>> from sknumerai.datasets import make_numerai
+    >>> from sknumerai.ensemble import NeutralizedRegressor
+    >>> from sknumerai.metrics import max_feature_exposure
+    >>> data = make_numerai(n_eras=4, n_samples_per_era=200, n_features=5, random_state=0)
+    >>> X, y = data.data, data.target
+    >>> model = NeutralizedRegressor(KNeighborsRegressor(), max_exposure=0.1).fit(X, y)
+    >>> round(max_feature_exposure(None, model.predict(X), X), 3)
+    0.1
+    """
+
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__predict = {"groups": True}
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "features": ["array-like", None],
+        "proportion": [Interval(Real, 0, 1, closed="both"), Mapping],
+        "feature_groups": [Mapping, None],
+        "top_k": [Interval(Integral, 1, None, closed="left"), None],
+        "max_exposure": [Interval(Real, 0, 1, closed="both"), None],
+        "normalize": ["boolean"],
+        "device": [str, None],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        features=None,
+        proportion=1.0,
+        feature_groups=None,
+        top_k=None,
+        max_exposure=None,
+        normalize=False,
+        device=None,
+    ):
+        self.estimator = estimator
+        self.features = features
+        self.proportion = proportion
+        self.feature_groups = feature_groups
+        self.top_k = top_k
+        self.max_exposure = max_exposure
+        self.normalize = normalize
+        self.device = device
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, groups=None, **fit_params):
+        """Fit the regressor.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row, for a regressor whose ``fit`` takes it. Others find eras
+            in the index.
+
+        **fit_params : dict
+            Further arguments of the regressor's ``fit``, such as ``sample_weight``.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        caller = f"{type(self).__name__}.fit"
+        read_table(self, X, reset=True)
+        if self.features is not None and self.feature_groups is not None:
+            raise ValueError(
+                f"{caller}: pass features or feature_groups, which names them by "
+                "group. Got both."
+            )
+        names = pd.RangeIndex(self.n_features_in_)
+        if hasattr(self, "feature_names_in_"):
+            names = pd.Index(self.feature_names_in_)
+        check_proportion(self.proportion, self.feature_groups, caller)
+        groups_of_names = self.feature_groups
+        if groups_of_names is None:
+            chosen = names if self.features is None else self.features
+            groups_of_names = {"features": chosen}
+        self._groups = [
+            positions_of(columns, names, repr(name), caller)
+            for name, columns in groups_of_names.items()
+        ]
+        params = params_of(self, "fit", self.estimator, groups, fit_params)
+        self.estimator_ = clone(self.estimator).fit(X, y, **params)
+        return self
+
+    def predict(self, X, groups=None):
+        """Predict, and neutralize to the features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row, live rows ("X") included. By default the index level "era"
+            of `X`; where there is none, the rows are one era.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Neutral predictions, float64.
+        """
+        check_is_fitted(self, "estimator_")
+        caller = f"{type(self).__name__}.predict"
+        table = read_table(self, X, reset=False)
+        params = params_of(self, "predict", self.estimator_, groups, {})
+        pred = np.asarray(self.estimator_.predict(X, **params))
+        values = read_columns(pred, "predictions", caller)
+        eras = check_eras(
+            groups, X, n_samples=len(values), allow_live=True, caller=caller
+        )
+        eras = one_era(len(values)) if eras is None else eras
+        if self.normalize:
+            values = era_gaussian_ranks(values, eras)
+        if self.max_exposure is not None:
+            reduce_in_table(
+                values, table, self._groups, eras, self.max_exposure, caller
+            )
+            return like(pred, values)
+        means = [values[rows].mean(axis=0) for rows in eras.rows()]
+        neutralize_in_table(
+            values,
+            table,
+            self._groups,
+            eras,
+            check_proportion(self.proportion, self.feature_groups, caller)[None],
+            residuals=residual_function(self.device, caller),
+            top_k=self.top_k,
+            caller=caller,
+        )
+        for rows, mean in zip(eras.rows(), means):
+            values[rows] += mean - values[rows].mean(axis=0)
+        return like(pred, values)
+
+    def get_metadata_routing(self):
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Its own requests and those of the regressor.
+        """
+        return router_of(self, self.estimator)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # what features explain is what scores on a sample: it is taken away
+        tags.regressor_tags.poor_score = True
+        tags.target_tags = get_tags(self.estimator).target_tags
+        return tags

@@ -1,0 +1,260 @@
+"""A regressor that learns what a benchmark or features do not explain."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import (
+    BaseEstimator,
+    MetaEstimatorMixin,
+    RegressorMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_method_params,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+)
+
+from sknumerai.ensemble._delegation import params_of, router_of
+from sknumerai.preprocessing import residualize_target
+from sknumerai.preprocessing._feature_groups import positions_of
+from sknumerai.preprocessing._rows import columns_of, read_table
+from sknumerai.utils import ERA_LEVEL
+
+
+class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+    """Fit a regressor to the part of the target that something else does not explain.
+
+    In each era the least-squares fit of the target by a benchmark's predictions, or by
+    features, is subtracted from it before the regressor is fitted. Its predictions are
+    worth little by themselves and much beside the benchmark: contribution (MMC, BMC) is
+    what Numerai pays most for.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Regressor to fit.
+
+    by : Series, DataFrame, list of column names or "X", default=None
+        What to take out of the target: predictions of benchmark models, out of sample,
+        matched by index, for all rows or more; some columns of X, by name or, for
+        arrays, by position; or all of X. Rows without a value are left out of the
+        training. None: nothing but the constant, so that the target stays.
+
+    proportion : float, default=1.0
+        Share of the fit to subtract, from 0 to 1.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted regressor. It is all that predicts: export it rather than this
+        object, which keeps `by`.
+
+    n_features_in_ : int
+        Number of features.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features, if all are strings.
+
+    See Also
+    --------
+    sknumerai.preprocessing.residualize_target : The target that is learned.
+    NeutralizedRegressor : Takes it out of the predictions instead.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sknumerai.datasets import make_numerai
+    >>> from sknumerai.ensemble import ResidualTargetRegressor
+    >>> data = make_numerai(n_eras=4, n_samples_per_era=200, n_features=5, random_state=0)
+    >>> model = ResidualTargetRegressor(Ridge(), by=data.benchmark)
+    >>> model.fit(data.data, data.target).predict(data.data).shape
+    (800,)
+    """
+
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__predict = {"groups": True}
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "by": [StrOptions({"X"}), "array-like", None],
+        "proportion": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(self, estimator, by=None, *, proportion=1.0):
+        self.estimator = estimator
+        self.by = by
+        self.proportion = proportion
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, groups=None, **fit_params):
+        """Fit the regressor to the residual of the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row. By default the index level "era" of `X` or `y`; where
+            there is none, the rows are one era.
+
+        **fit_params : dict
+            Further arguments of the regressor's ``fit``, such as ``sample_weight``. Of
+            those that are as long as X only the rows that are learned are handed on.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        caller = f"{type(self).__name__}.fit"
+        table = read_table(self, X, reset=True)
+        y = _check_target(y, caller)
+        check_consistent_length(table, y)
+        target = self._residual(table, y, groups, caller)
+        rows = _rows_with(target, y, caller)
+        params = {"groups": groups, **fit_params}
+        if rows is not None:
+            X, target = _safe_indexing(X, rows), _safe_indexing(target, rows)
+            params = _check_method_params(_Rows(len(y)), params, rows)
+        groups = params.pop("groups")
+        params = params_of(self, "fit", self.estimator, groups, params)
+        self.estimator_ = clone(self.estimator).fit(X, target, **params)
+        return self
+
+    def predict(self, X, groups=None):
+        """Predict the residual.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row, for a regressor whose ``predict`` takes it.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            What the regressor predicts.
+        """
+        check_is_fitted(self, "estimator_")
+        read_table(self, X, reset=False)
+        params = params_of(self, "predict", self.estimator_, groups, {})
+        return self.estimator_.predict(X, **params)
+
+    def get_metadata_routing(self):
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Its own requests and those of the regressor.
+        """
+        return router_of(self, self.estimator)
+
+    def _residual(self, X, y, groups, caller):
+        """The target without what is known, NaN where that is not known."""
+        if self.by is None:
+            return y
+        is_frame = isinstance(X, pd.DataFrame)
+        if is_frame and groups is None and ERA_LEVEL in X.index.names:
+            groups = X.index.get_level_values(ERA_LEVEL)
+        by = self.by
+        if isinstance(by, pd.Series | pd.DataFrame):
+            if not is_frame and not hasattr(y, "index"):
+                raise ValueError(
+                    f"{caller}: by has an index, and neither X nor y has one to match "
+                    "it with. Keep X in pandas."
+                )
+            if not hasattr(y, "index"):
+                make = pd.Series if y.ndim == 1 else pd.DataFrame
+                y = make(y, index=X.index)
+        else:
+            by = X if isinstance(by, str) else self._columns(X, caller)
+            # of the same rows, whatever the index of y
+            residual = residualize_target(
+                np.asarray(y),
+                np.asarray(by),
+                groups=None if groups is None else np.asarray(groups),
+                proportion=self.proportion,
+            )
+            return residual
+        return residualize_target(y, by, groups=groups, proportion=self.proportion)
+
+    def _columns(self, table, caller):
+        if np.ndim(self.by) != 1:
+            raise TypeError(
+                f"{caller}: by must be a Series or DataFrame, a list of columns of X, "
+                f"'X' or None. Got an array of shape {np.shape(self.by)}: give it an "
+                "index, so that folds find their rows."
+            )
+        return columns_of(table, positions_of(self.by, table, "by", caller))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # a residual is not the target that it is scored by
+        tags.regressor_tags.poor_score = self.by is not None
+        tags.target_tags = get_tags(self.estimator).target_tags
+        return tags
+
+
+def _check_target(y, caller):
+    if y is None:
+        raise ValueError(f"{caller} requires y to be passed, but the target y is None.")
+    if isinstance(y, pd.Series | pd.DataFrame):
+        return y
+    return check_array(
+        y,
+        dtype="numeric",
+        ensure_2d=False,
+        ensure_all_finite="allow-nan",
+        input_name="y",
+    )
+
+
+class _Rows:
+    """As many rows as there are: what metadata is compared with."""
+
+    def __init__(self, n_samples):
+        self.shape = (n_samples,)
+
+    def __len__(self):
+        return self.shape[0]
+
+
+def _rows_with(residual, y, caller):
+    """The rows whose main target is known: None for all, a slice where they are one."""
+    main = np.asarray(residual)
+    main = main if main.ndim == 1 else main[:, 0]
+    known = np.asarray(y) if np.ndim(y) == 1 else np.asarray(y)[:, 0]
+    n_missing = int(pd.isna(known).sum())
+    if n_missing:
+        raise ValueError(
+            f"{caller}: Input y contains NaN ({n_missing} of {len(known)} rows). "
+            "Unresolved rows cannot be learned from: drop them, e.g. "
+            "X = X[y.notna()]; y = y[y.notna()]."
+        )
+    kept = np.flatnonzero(~pd.isna(main))
+    if len(kept) == len(main):
+        return None
+    if not len(kept):
+        raise ValueError(
+            f"{caller}: by has no value for any of the {len(main)} rows of X. Pass "
+            "predictions for the eras that are fitted, with the index of X."
+        )
+    if kept[-1] - kept[0] + 1 == len(kept):
+        # a view: benchmarks begin some eras later than the data
+        return slice(kept[0], kept[-1] + 1)
+    return kept
