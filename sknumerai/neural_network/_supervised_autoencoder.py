@@ -16,7 +16,7 @@ from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
 from sknumerai.neural_network._bounded import unit_interval_map
 from sknumerai.neural_network._losses import check_protocol, make_loss
 from sknumerai.neural_network._presets import SUPERVISED_AUTOENCODER, from_preset
-from sknumerai.neural_network._transformer import with_index_of
+from sknumerai.utils import with_index_of
 
 
 class SupervisedAutoencoderRegressor(
