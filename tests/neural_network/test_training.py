@@ -33,7 +33,7 @@ def test_weights_are_those_of_a_hand_written_loop(problem):
     seed = int(np.random.RandomState(3).randint(2**31 - 1))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        module = MLP(8, 1, hidden_features=(16,))
+        module = MLP(**model._spec[1])
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     features = torch.from_numpy(X.to_numpy().astype(np.float32) * 0.5 - 1)
     scaled = (y.to_numpy() - y.to_numpy().mean()) / y.to_numpy().std()
