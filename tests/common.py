@@ -14,6 +14,7 @@ SETTINGS = {
     "DenoisingAutoencoder": {"batch_size": 50, "max_epochs": 2},
     "NeuralNetRegressor": {"module": MLP},
     "NeutralizedRegressor": {"estimator": Ridge()},
+    "PermutationImportanceSelector": {"estimator": Ridge()},
     "ResidualTargetRegressor": {"estimator": Ridge()},
     "SupervisedAutoencoderRegressor": {
         "lr": 5e-3,
