@@ -165,7 +165,8 @@ class FeatureGroupStatistics(TransformerMixin, BaseEstimator):
                     column += 1
         if not as_frame or not self.passthrough:
             return like_frame(X, out, names)
-        return pd.concat([X, like_frame(X, out, names[p:])], axis=1)
+        both = pd.concat([X, like_frame(X, out, names[p:])], axis=1)
+        return both.set_axis(names, axis=1)
 
     def get_feature_names_out(self, input_features=None):
         """Get the names of the columns of the result.

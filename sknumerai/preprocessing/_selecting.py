@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.preprocessing._tables import read_features
@@ -18,7 +18,7 @@ from sknumerai.preprocessing._tables import read_features
 CHOICE_CONSTRAINTS = {
     "n_features": [
         Interval(Integral, 1, None, closed="left"),
-        Interval(Real, 0, 1, closed="neither"),
+        Interval(RealNotInt, 0, 1, closed="neither"),
         None,
     ],
     "threshold": [Interval(Real, None, None, closed="neither"), None],
@@ -58,9 +58,12 @@ class BaseFeatureSelector(SelectorMixin, BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self)
         matrix = read_features(self, X, reset=False, allow_nan=self._allow_nan())
         positions = self.get_support(indices=True)
-        if isinstance(X, pd.DataFrame):
-            return X.iloc[:, positions]
-        return matrix[:, positions]
+        if not isinstance(X, pd.DataFrame):
+            return matrix[:, positions]
+        selected, names = X.iloc[:, positions], self.get_feature_names_out()
+        # fitted on an array, or on names that are no strings, they have others
+        same = selected.columns.equals(pd.Index(names))
+        return selected if same else selected.set_axis(names, axis=1)
 
     def fit_transform(self, X, y=None, groups=None):
         """Select features and keep them.

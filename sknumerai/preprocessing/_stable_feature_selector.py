@@ -140,7 +140,9 @@ class StableFeatureSelector(BaseFeatureSelector):
         """
         caller = type(self).__name__
         refuse_era_column(X, caller)
-        matrix, target = validate_data(self, X, y, dtype="numeric", y_numeric=True)
+        matrix, target = validate_data(
+            self, X, y, dtype="numeric", y_numeric=True, ensure_min_samples=2
+        )
         eras = check_eras(groups, X, y, n_samples=len(matrix), caller=caller)
         self._remember(eras)
         eras = one_era(len(matrix)) if eras is None else eras
