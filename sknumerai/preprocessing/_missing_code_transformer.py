@@ -34,6 +34,11 @@ class MissingCodeTransformer(BaseEraTransformer):
         appends one for each feature that was missing in an era of fit, "all" for every
         feature.
 
+    keep_empty_features : bool, default=True
+        Whether features are kept that were missing in every era of fit. They tell
+        nothing, and scikit-learn's HistGradientBoostingRegressor cannot be fitted to a
+        feature that is NaN in all rows.
+
     min_samples : int, default=10
         Eras with fewer rows are left as they are: among few rows all values may be the
         same by chance. In 10 rows one code is all there is once in ten million columns.
@@ -42,6 +47,9 @@ class MissingCodeTransformer(BaseEraTransformer):
     ----------
     missing_features_ : ndarray of shape (n_missing_features,)
         Positions of the features that were missing in an era of fit.
+
+    empty_features_ : ndarray of shape (n_empty_features,)
+        Positions of the features that were missing in every era of fit.
 
     n_features_in_ : int
         Number of features seen during :term:`fit`.
@@ -85,15 +93,23 @@ class MissingCodeTransformer(BaseEraTransformer):
         "missing_code": [Real],
         "fill": [StrOptions({"nan", "keep"}), Integral],
         "add_indicator": ["boolean", StrOptions({"all"})],
+        "keep_empty_features": ["boolean"],
         "min_samples": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
-        self, missing_code=2, *, fill="nan", add_indicator=False, min_samples=10
+        self,
+        missing_code=2,
+        *,
+        fill="nan",
+        add_indicator=False,
+        keep_empty_features=True,
+        min_samples=10,
     ):
         self.missing_code = missing_code
         self.fill = fill
         self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
         self.min_samples = min_samples
 
     def get_feature_names_out(self, input_features=None):
@@ -112,39 +128,47 @@ class MissingCodeTransformer(BaseEraTransformer):
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
         told = [f"missingindicator_{names[j]}" for j in self._indicators()]
-        return np.concatenate([names, np.asarray(told, dtype=object)])
+        return np.concatenate([names[self._kept()], np.asarray(told, dtype=object)])
 
     def _fit(self, matrix, eras):
-        missing = np.zeros(matrix.shape[1], dtype=bool)
-        for rows in eras.rows():
-            missing |= self._missing(matrix[rows])
-        self.missing_features_ = np.flatnonzero(missing)
+        missing = np.array([self._missing(matrix[rows]) for rows in eras.rows()])
+        self.missing_features_ = np.flatnonzero(missing.any(axis=0))
+        self.empty_features_ = np.flatnonzero(missing.all(axis=0))
 
     def _transform(self, matrix, eras):
-        n, p = matrix.shape
-        told = self._indicators()
-        dtype = float_type(matrix) if self.fill == "nan" else matrix.dtype
-        if isinstance(self.fill, Integral) and dtype.kind in "iu":
-            limits = np.iinfo(dtype)
-            if not limits.min <= self.fill <= limits.max:
-                raise ValueError(
-                    f"MissingCodeTransformer: fill={self.fill} is no {dtype}. Take a "
-                    f"code from {limits.min} to {limits.max}."
-                )
+        kept, told = self._kept(), self._indicators()
+        (n, p), k = matrix.shape, len(kept)
+        dtype = np.dtype(float_type(matrix)) if self.fill == "nan" else matrix.dtype
+        self._check_fill(dtype)
         order = "C" if matrix.flags.c_contiguous else "F"
-        out = np.zeros((n, p + len(told)), dtype=dtype, order=order)
+        out = np.zeros((n, k + len(told)), dtype=dtype, order=order)
         for block in row_blocks(n, p):
-            out[block, :p] = matrix[block]
+            out[block, :k] = matrix[block] if k == p else matrix[block][:, kept]
         for rows in eras.rows():
             missing = self._missing(matrix[rows])
             if not missing.any():
                 continue
-            absent, rest = np.flatnonzero(missing), np.flatnonzero(missing[told])
             if self.fill != "keep":
                 value = np.nan if self.fill == "nan" else self.fill
-                _write(out, rows, absent, value)
-            _write(out, rows, p + rest, 1)
+                _write(out, rows, np.flatnonzero(missing[kept]), value)
+            _write(out, rows, k + np.flatnonzero(missing[told]), 1)
         return out
+
+    def _check_fill(self, dtype):
+        if isinstance(self.fill, str) or dtype.kind not in "iu":
+            return
+        limits = np.iinfo(dtype)
+        if not limits.min <= self.fill <= limits.max:
+            raise ValueError(
+                f"MissingCodeTransformer: fill={self.fill} is no {dtype}. Take a code "
+                f"from {limits.min} to {limits.max}."
+            )
+
+    def _kept(self):
+        positions = np.arange(self.n_features_in_)
+        if self.keep_empty_features:
+            return positions
+        return np.delete(positions, self.empty_features_)
 
     def _indicators(self):
         if self.add_indicator == "all":

@@ -231,9 +231,9 @@ def test_wrong_eras_say_what_is_wrong(data, name):
 
 def test_many_rows_without_eras_are_warned_of():
     X = np.zeros((15_001, 1), dtype=np.int8)
-    for name in ERA_WISE:
+    for model in ERA_WISE.values():
         with pytest.warns(OneEraWarning, match="all 15001 rows are taken as one era"):
-            clone(ERA_WISE[name]).fit(X)
+            clone(model).fit(X)
 
 
 @pytest.mark.parametrize("name", SELECTORS)
