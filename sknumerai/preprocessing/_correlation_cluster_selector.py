@@ -17,6 +17,8 @@ from sknumerai.preprocessing._era_correlations import era_correlations
 from sknumerai.preprocessing._selecting import BaseFeatureSelector
 from sknumerai.utils import check_eras, one_era, refuse_era_column
 
+_ROUNDING = 1e-12
+
 
 class CorrelationClusterSelector(BaseFeatureSelector):
     """Keep one feature of each cluster of correlated features.
@@ -210,7 +212,8 @@ class CorrelationClusterSelector(BaseFeatureSelector):
             tree = linkage(squareform(1 - sizes, checks=False), self.linkage)
             if self.n_clusters is not None:
                 return fcluster(tree, self.n_clusters, "maxclust")
-            return fcluster(tree, 1 - self.threshold, "distance")
+            # features that are equal differ by rounding
+            return fcluster(tree, 1 - self.threshold + _ROUNDING, "distance")
         # its only random part breaks ties
         model = AffinityPropagation(affinity="precomputed", random_state=0)
         labels = model.fit(sizes).labels_
