@@ -47,7 +47,7 @@ def test_the_range_is_kept_and_comes_back(low, width, to_low, to_width):
 
 
 def test_codes_outside_the_range_are_refused_by_name():
-    X = pd.DataFrame(CODES, columns=list("abcdefg"))
+    X = pd.DataFrame(CODES.copy(), columns=list("abcdefg"))
     scaler = FeatureScaler().fit(X)
     X.loc[3, "c"], X.loc[4, "e"] = 9, -1
     with pytest.raises(ValueError, match=r"2 of 7 features .* 'c' with .* from 0 to 9"):
