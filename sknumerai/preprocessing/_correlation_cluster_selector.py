@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from sknumerai.preprocessing._correlation_matrix import correlation_matrix
 from sknumerai.preprocessing._era_correlations import era_correlations
-from sknumerai.preprocessing._selecting import BaseFeatureSelector
+from sknumerai.preprocessing._selecting import BaseFeatureSelector, main_target
 from sknumerai.utils import check_eras, one_era, refuse_era_column
 
 _ROUNDING = 1e-12
@@ -142,8 +142,9 @@ class CorrelationClusterSelector(BaseFeatureSelector):
         X : array-like of shape (n_samples, n_features)
             Finite features. int8 codes are not copied as a whole.
 
-        y : array-like of shape (n_samples,), default=None
-            Finite target, needed with ``representative="target"``, else ignored.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Finite target, needed with ``representative="target"``, else ignored. Of
+            several the first, the main one, is taken.
 
         groups : array-like of shape (n_samples,), default=None
             Era of each row, for ``representative="target"``. By default the index level
@@ -163,7 +164,7 @@ class CorrelationClusterSelector(BaseFeatureSelector):
         caller = type(self).__name__
         refuse_era_column(X, caller)
         by_target = self.representative == "target"
-        given = (X, y) if by_target else (X,)
+        given = (X, main_target(y)) if by_target else (X,)
         checked = validate_data(
             self,
             *given,

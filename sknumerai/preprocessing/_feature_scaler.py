@@ -132,7 +132,7 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         matrix = read_features(self, X, reset=False, allow_nan=True)
-        extrapolate = self._check_range(matrix, X)
+        extrapolate = self._check_range(matrix)
         source, target = self._ends("feature_range"), self._ends("output_range")
         values = _map(matrix, source, target, clip=not extrapolate)
         return like_frame(X, values, self.get_feature_names_out())
@@ -171,7 +171,7 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         return float(given[0]), float(given[1])
 
-    def _check_range(self, matrix, X):
+    def _check_range(self, matrix):
         """Raise or warn of values outside; return whether to continue the line."""
         if self.out_of_range == "clip":
             return False

@@ -21,6 +21,7 @@ from sknumerai.preprocessing._selecting import (
     CHOICE_CONSTRAINTS,
     BaseFeatureSelector,
     best,
+    main_target,
 )
 from sknumerai.utils import check_eras, refuse_era_column
 
@@ -156,7 +157,8 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
             Features.
 
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Target.
+            Target. Several are handed to the model; era scorers score the first, the
+            main one.
 
         groups : array-like of shape (n_samples,), default=None
             Era of each row, for the splitter, for an era scorer and for a model whose
@@ -172,10 +174,9 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         matrix, checked_y = validate_data(
             self,
             X,
-            y,
+            main_target(y),
             dtype="numeric",
             ensure_all_finite="allow-nan" if self._allow_nan() else True,
-            multi_output=True,
         )
         eras = check_eras(groups, X, y, n_samples=len(matrix), caller=caller)
         if eras is not None:
@@ -184,7 +185,8 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
             del self.eras_seen_
         # indexes carry the eras to the model, the splitter and the scorer
         X = X if isinstance(X, pd.DataFrame) else matrix
-        y = y if isinstance(y, pd.Series | pd.DataFrame) else checked_y
+        if not isinstance(y, pd.Series | pd.DataFrame):
+            y = checked_y if np.ndim(y) == 1 else np.asarray(y)
         groups = None if groups is None else eras.labels[eras.codes]
         random_state = check_random_state(self.random_state)
         found = [

@@ -94,6 +94,17 @@ class BaseFeatureSelector(SelectorMixin, BaseEstimator, metaclass=ABCMeta):
         return False
 
 
+def main_target(y):
+    """The first column of several targets, which is the main one in this package.
+
+    The others may be unknown in places: networks of many targets take such y, and a
+    selector before them in a pipeline is given it.
+    """
+    if np.ndim(y) != 2:
+        return y
+    return y.iloc[:, 0] if isinstance(y, pd.DataFrame) else np.asarray(y)[:, 0]
+
+
 def best(scores, n_features, threshold):
     """Choose the features with the highest scores.
 

@@ -16,6 +16,7 @@ from sknumerai.preprocessing._selecting import (
     CHOICE_CONSTRAINTS,
     BaseFeatureSelector,
     best,
+    main_target,
 )
 from sknumerai.utils import check_eras, one_era, refuse_era_column
 
@@ -116,8 +117,8 @@ class StableFeatureSelector(BaseFeatureSelector):
         X : array-like of shape (n_samples, n_features)
             Finite features. int8 codes are not copied as a whole.
 
-        y : array-like of shape (n_samples,)
-            Finite target.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Finite target. Of several the first, the main one, is taken.
 
         groups : array-like of shape (n_samples,), default=None
             Era of each row. By default the index level `era` of `X` or `y`.
@@ -141,7 +142,12 @@ class StableFeatureSelector(BaseFeatureSelector):
         caller = type(self).__name__
         refuse_era_column(X, caller)
         matrix, target = validate_data(
-            self, X, y, dtype="numeric", y_numeric=True, ensure_min_samples=2
+            self,
+            X,
+            main_target(y),
+            dtype="numeric",
+            y_numeric=True,
+            ensure_min_samples=2,
         )
         eras = check_eras(groups, X, y, n_samples=len(matrix), caller=caller)
         self._remember(eras)

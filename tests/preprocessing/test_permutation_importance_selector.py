@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -11,6 +12,7 @@ from sknumerai.datasets import make_numerai
 from sknumerai.exceptions import MissingErasError
 from sknumerai.metrics import make_era_scorer, numerai_corr_scorer, spearman_score
 from sknumerai.model_selection import GroupTimeSeriesSplit
+from sknumerai.neural_network import MLPRegressor
 from sknumerai.preprocessing import PermutationImportanceSelector
 
 CV = GroupTimeSeriesSplit(n_splits=2, test_size=4)
@@ -119,3 +121,17 @@ def test_in_a_pipeline_with_several_jobs(data):
     two = make_pipeline(selector(n_features=3, cv=CV, n_jobs=2), Ridge()).fit(X, y)
     assert_array_equal(one.predict(X), two.predict(X))
     assert one[-1].n_features_in_ == 3
+
+
+@pytest.mark.filterwarnings("ignore:make_era_scorer")  # of scores of fitted eras
+def test_several_targets_are_handed_to_the_model_gaps_and_all(data):
+    X = data.data
+    Y = pd.DataFrame({"main": data.target, "other": np.nan}, index=X.index)
+    network = MLPRegressor((4,), max_epochs=1, random_state=0)
+    model = PermutationImportanceSelector(
+        network, scoring=numerai_corr_scorer, n_repeats=1, random_state=0
+    )
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(X, Y[["other", "main"]])
+    Y.loc["0010":, "other"] = data.target.loc["0010":]
+    assert model.fit(X, Y).transform(X).shape == (len(X), 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -23,6 +23,7 @@ from sklearn.utils.estimator_checks import (
 
 from sknumerai.datasets import make_numerai
 from sknumerai.exceptions import OneEraWarning
+from sknumerai.metrics import numerai_corr_scorer
 from sknumerai.preprocessing import (
     CorrelationClusterSelector,
     EraQuantileScaler,
@@ -159,7 +160,7 @@ def test_wide_integers_and_floats_give_the_same(data, name):
         found = plain(
             clone(ALL[name]).fit(X.astype(dtype), y).transform(X.astype(dtype))
         )
-        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
+        assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ERA_WISE)
@@ -175,7 +176,7 @@ def test_an_era_is_the_same_alone_beside_others_and_shuffled(data, name):
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     floats = X.astype("float64").sample(frac=1, random_state=2)
     found = clone(model).fit(floats).transform(floats).loc[X.index]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert_allclose(found, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ERA_WISE)
@@ -254,3 +255,21 @@ def test_selectors_know_the_eras_that_they_learned_from(data, name):
     assert fitted_eras(make_pipeline(model, Ridge())).tolist() == [1, 2, 3, 4, 5, 6]
     with pytest.raises(ValueError, match="live rows"):
         model.fit(X.to_numpy(), y.to_numpy(), groups=["X"] * len(X))
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_of_several_targets_the_main_one_decides(data, name):
+    X, y = data.data, data.target
+    Y = pd.DataFrame({"main": y, "other": y.iloc[::-1].to_numpy()}, index=y.index)
+    model = clone(SELECTORS[name])
+    if name == "permutation":
+        # it hands all to the model; a ridge fits each by itself
+        model.set_params(scoring=numerai_corr_scorer)
+        expected = clone(model).fit(X, y).importances_mean_
+        assert_allclose(model.fit(X, Y).importances_mean_, expected, atol=1e-12)
+        return
+    expected = clone(model).fit(X, y).get_support()
+    Y.iloc[:100, 1] = np.nan
+    assert_array_equal(model.fit(X, Y).get_support(), expected)
+    found = model.fit(X.to_numpy(), Y.to_numpy(), groups=data.eras).get_support()
+    assert_array_equal(found, expected)
