@@ -55,6 +55,12 @@ def test_correlation_matrix_of_large_numbers_that_hardly_differ():
     assert_allclose(correlation_matrix(X), np.corrcoef(X.T), atol=1e-9)
 
 
+def test_correlation_matrix_of_large_codes_is_exact():
+    X = np.random.default_rng(0).integers(100, 128, size=(9000, 3)).astype(np.int8)
+    oracle = np.corrcoef(X.astype(float), rowvar=False)
+    assert_allclose(correlation_matrix(X), oracle, atol=1e-12)
+
+
 def test_correlation_matrix_in_several_blocks(monkeypatch):
     X = np.random.default_rng(0).integers(0, 5, size=(1000, 6)).astype(np.int8)
     oracle = np.corrcoef(X.astype(float), rowvar=False)

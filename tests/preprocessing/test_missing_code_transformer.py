@@ -81,6 +81,15 @@ def test_few_rows_are_not_judged():
     assert np.isnan(MissingCodeTransformer(min_samples=9).fit_transform(X)).all()
 
 
+def test_one_other_code_anywhere_in_an_era_is_enough():
+    for row in (0, 1, 63, 64, 65, 199):
+        X = np.full((200, 2), 2, dtype=np.int8)
+        X[row, 0] = 1
+        found = MissingCodeTransformer().fit_transform(X)
+        assert_array_equal(found[:, 0], X[:, 0])
+        assert np.isnan(found[:, 1]).all()
+
+
 def test_nan_stays():
     X = np.full((20, 2), 2.0)
     X[3, 0] = np.nan

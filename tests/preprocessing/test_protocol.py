@@ -165,7 +165,9 @@ def test_wide_integers_and_floats_give_the_same(data, name):
 
 @pytest.mark.parametrize("name", ERA_WISE)
 def test_an_era_is_the_same_alone_beside_others_and_shuffled(data, name):
-    X, y = data.data, data.target
+    # Numerai's features are alike in all eras: these are not
+    most = data.eras.astype(int).to_numpy()[:, None] % 4 + 1
+    X, y = np.minimum(data.data, most).astype("int8"), data.target
     model = clone(ERA_WISE[name]).fit(X, y)
     expected = model.transform(X)
     for era in X.index.unique("era")[:3]:
