@@ -186,7 +186,8 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         # indexes carry the eras to the model, the splitter and the scorer
         X = X if isinstance(X, pd.DataFrame) else matrix
         if not isinstance(y, pd.Series | pd.DataFrame):
-            y = checked_y if np.ndim(y) == 1 else np.asarray(y)
+            several = np.asarray(y)
+            y = several if several.ndim == 2 else checked_y
         groups = None if groups is None else eras.labels[eras.codes]
         random_state = check_random_state(self.random_state)
         found = [

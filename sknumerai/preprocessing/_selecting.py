@@ -100,9 +100,12 @@ def main_target(y):
     The others may be unknown in places: networks of many targets take such y, and a
     selector before them in a pipeline is given it.
     """
-    if np.ndim(y) != 2:
+    if isinstance(y, pd.DataFrame):
+        return y.iloc[:, 0]
+    if y is None or isinstance(y, pd.Series):
         return y
-    return y.iloc[:, 0] if isinstance(y, pd.DataFrame) else np.asarray(y)[:, 0]
+    y = np.asarray(y)
+    return y[:, 0] if y.ndim == 2 and y.shape[1] else y
 
 
 def best(scores, n_features, threshold):
