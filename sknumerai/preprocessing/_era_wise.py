@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from sknumerai.preprocessing._tables import find_eras, like_frame, read_features
+from sknumerai.preprocessing._tables import find_eras, read_features
+from sknumerai.utils import with_index_of
 
 
 class BaseEraTransformer(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
@@ -73,7 +74,7 @@ class BaseEraTransformer(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         matrix = read_features(self, X, reset=False, allow_nan=self._allow_nan())
         eras = find_eras(self, groups, X, None, len(matrix))
         values = self._transform(matrix, eras)
-        return like_frame(X, values, self.get_feature_names_out())
+        return with_index_of(X, values, self.get_feature_names_out())
 
     def fit_transform(self, X, y=None, groups=None):
         """Fit to the features and transform them.

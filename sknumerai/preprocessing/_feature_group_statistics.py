@@ -14,10 +14,10 @@ from sknumerai.datasets import load_feature_sets
 from sknumerai.preprocessing._feature_groups import positions_of, positions_of_groups
 from sknumerai.preprocessing._tables import (
     float_type,
-    like_frame,
     read_features,
     row_blocks,
 )
+from sknumerai.utils import with_index_of
 
 STATISTICS = ("mean", "std", "skew")
 
@@ -164,8 +164,8 @@ class FeatureGroupStatistics(TransformerMixin, BaseEstimator):
                     out[rows, column] = values
                     column += 1
         if not as_frame or not self.passthrough:
-            return like_frame(X, out, names)
-        both = pd.concat([X, like_frame(X, out, names[p:])], axis=1)
+            return with_index_of(X, out, names)
+        both = pd.concat([X, with_index_of(X, out, names[p:])], axis=1)
         return both.set_axis(names, axis=1)
 
     def get_feature_names_out(self, input_features=None):

@@ -17,10 +17,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from sknumerai.preprocessing._codes import is_codes
 from sknumerai.preprocessing._tables import (
     float_type,
-    like_frame,
     read_features,
     row_blocks,
 )
+from sknumerai.utils import with_index_of
 
 
 class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -135,7 +135,7 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         extrapolate = self._check_range(matrix)
         source, target = self._ends("feature_range"), self._ends("output_range")
         values = _map(matrix, source, target, clip=not extrapolate)
-        return like_frame(X, values, self.get_feature_names_out())
+        return with_index_of(X, values, self.get_feature_names_out())
 
     def inverse_transform(self, X):
         """Map scaled values back to the range of the features.
@@ -160,7 +160,7 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         source, target = self._ends("output_range"), self._ends("feature_range")
         values = _map(matrix, source, target, clip=False)
-        return like_frame(X, values, self.get_feature_names_out())
+        return with_index_of(X, values, self.get_feature_names_out())
 
     def _ends(self, name):
         given = getattr(self, name)

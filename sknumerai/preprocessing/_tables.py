@@ -5,7 +5,6 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 from sklearn.utils.validation import validate_data
 
 from sknumerai.exceptions import OneEraWarning
@@ -103,13 +102,3 @@ def row_blocks(n_samples, n_columns):
 def column_blocks(n_samples, n_columns):
     """Slices of columns that hold about `BLOCK` numbers each."""
     return row_blocks(n_columns, n_samples)
-
-
-def like_frame(X, values, names):
-    """Return values as a frame with the index of X if X is a frame.
-
-    Eras travel in the index, so that the steps of a pipeline must keep it.
-    """
-    if not isinstance(X, pd.DataFrame):
-        return values
-    return pd.DataFrame(values, index=X.index, columns=np.asarray(names), copy=False)
