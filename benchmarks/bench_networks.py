@@ -1,113 +1,471 @@
-"""Scores of the networks beside a linear model and boosted trees, at the real size.
+"""Time of the networks: attention against the unfused one, fits against plain loops.
 
-A synthetic tournament with the real number of rows and the real signal, every 4th era:
-training on eras 1 to 300, scoring on eras 312 to 436 against `target_ender_20`. One
-line per model: the mean over tournaments (seeds) with a 95 % interval, and the same for
-the difference from ridge, era by era. Takes some minutes per seed and network.
+Attention: a training step of `ContextAwareEncoder` as the ranker does it (forward, loss,
+penalty, backward, Adam) on 2 eras, against the same network with standard attention,
+``softmax(QK' / sqrt(d)) V`` with all pairs of the padded batch in memory, a mask that
+fills the scores with -inf, and dropout of the weights where there is any: what allRank
+(Pobrotyn et al., Context-Aware Learning to Rank with Self-Attention) computes. Rows for
+eras of one length, of two lengths (padding), and with dropout of the weights. Both
+networks have the same weights, and their gradients are compared before they are timed.
+Times are medians of paired steps, in turn, with quartiles of the ratio. Memory is what
+the peak (ru_maxrss) of a process of its own grows by in the first full step.
 
-    python benchmarks/bench_networks.py [--seeds 3] [--models ridge mlp ...]
+Fit: every network's `fit` against the loop that one would write by hand in plain torch:
+the same module, loss, optimizer, batches and epochs, int8 features cast batch by batch,
+and no checks, history or callbacks. Medians of paired runs, in turn, with quartiles.
+
+    python benchmarks/bench_networks.py [--only attention|fit] [--threads 1]
+        [--steps 7] [--runs 9] [--networks MLP ranker ...]
 """
 
 # SPDX-License-Identifier: BSD-3-Clause
 
 import argparse
+import math
+import resource
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pandas as pd
 import torch
-from lightgbm import LGBMRegressor
-from sklearn.linear_model import Ridge
+from torch import nn
+from torch.nn import functional as F
 
-from sknumerai.datasets import make_numerai
-from sknumerai.metrics import numerai_corr_score
-from sknumerai.neural_network import MLPRegressor, SupervisedAutoencoderRegressor
+from sknumerai.losses import ApproximateSpearmanLoss, NeutralizedMLPLoss
+from sknumerai.modules import (
+    MLP,
+    ContextAwareEncoder,
+    ConvAutoencoder,
+    ConvSELUNet,
+    DenseAutoencoder,
+    NeutralizedMLP,
+    SupervisedAutoencoder,
+    TabM,
+)
+from sknumerai.neural_network import (
+    ContextAwareRanker,
+    ConvAutoencoderRegressor,
+    ConvSELURegressor,
+    DenoisingAutoencoder,
+    MLPRegressor,
+    NeutralizedMLPRegressor,
+    SupervisedAutoencoderRegressor,
+    TabMRegressor,
+)
 
-N_FEATURES = 42
-LAST_TRAIN, FIRST_TEST, N_ERAS = 300, 312, 110
+# ------------------------------------------------------------------ attention
+N_FEATURES = 705  # the paper's
+STEPS = {
+    "2 x 5,000": ((5000, 5000), 0.0),
+    "5,000 and 4,200": ((5000, 4200), 0.0),
+    "2 x 5,000, dropout 0.1": ((5000, 5000), 0.1),
+}
 
 
-def models(seed):
-    """Return the models by name."""
-    return {
-        "ridge": Ridge(),
-        "lightgbm": LGBMRegressor(
-            n_estimators=400,
-            learning_rate=0.02,
-            max_depth=5,
-            num_leaves=31,
-            colsample_bytree=0.1,
-            n_jobs=1,
-            random_state=seed,
-            verbose=-1,
-        ),
-        "mlp": MLPRegressor(random_state=seed),
-        "sae": SupervisedAutoencoderRegressor(
-            (32, 32, 128, 64), dropouts=0.2, random_state=seed
-        ),
-    }
+class Unfused(ContextAwareEncoder):
+    """The network with all pairs of a padded batch in memory."""
+
+    def forward(self, X, mask):
+        hidden = self.dropout(self.input(X))
+        for block in self.blocks:
+            mixed = self.attend(block, block.attention_norm(hidden), mask)
+            hidden = hidden + block.dropout(mixed)
+            new = block.feed_forward(block.feed_forward_norm(hidden))
+            hidden = hidden + block.dropout(new)
+        scores = self.output(self.norm(hidden))
+        low = scores.masked_fill(~mask[..., None], math.inf).amin(1, keepdim=True)
+        high = scores.masked_fill(~mask[..., None], -math.inf).amax(1, keepdim=True)
+        return (scores - low) / (high - low)
+
+    def attend(self, block, X, mask):
+        n_eras, n_rows, width = X.shape
+        shape = n_eras, n_rows, 3, block.n_heads, width // block.n_heads
+        q, k, v = block.qkv(X).view(shape).permute(2, 0, 3, 1, 4)
+        scores = torch.matmul(q, k.transpose(-2, -1)) / math.sqrt(shape[-1])
+        scores = scores.masked_fill(~mask[:, None, None, :], -math.inf)
+        weights = F.dropout(
+            F.softmax(scores, dim=-1), block.attention_dropout, self.training
+        )
+        mixed = torch.matmul(weights, v).transpose(1, 2).reshape(X.shape)
+        return block.mix(mixed)
 
 
-def interval(values):
-    """Return mean and half-width of a 95 % interval over seeds, Student's t."""
-    from scipy.stats import t
+class Step:
+    """A step of the optimizer on one batch."""
 
-    values = np.asarray(values)
-    if len(values) < 2:
-        return f"{values.mean():.4f}"
-    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return f"{values.mean():.4f} +- {half:.4f}"
+    def __init__(self, kind, counts, share, **params):
+        rng = np.random.default_rng(0)
+        n = sum(counts)
+        X = torch.from_numpy(rng.integers(0, 5, (n, N_FEATURES), dtype=np.int8))
+        self.y = torch.from_numpy(rng.integers(0, 5, (n, 1)) / 4).float()
+        self.groups = torch.repeat_interleave(torch.tensor(counts))
+        self.fused = kind == "fused"
+        torch.manual_seed(0)
+        cls = ContextAwareEncoder if self.fused else Unfused
+        self.module = cls(N_FEATURES, attention_dropout=share, **params)
+        self.optimizer = torch.optim.Adam(self.module.parameters(), lr=3e-3)
+        self.criterion = ApproximateSpearmanLoss()
+        self.weights = [w for w in self.module.parameters() if w.ndim >= 2]
+        self.X = X
+        if not self.fused:
+            eras = torch.split(X, counts)
+            self.X = nn.utils.rnn.pad_sequence(eras, batch_first=True)
+            lengths = torch.tensor(counts)[:, None]
+            self.mask = torch.arange(max(counts)) < lengths
+
+    def backward(self):
+        X = self.X.float().mul_(0.25)
+        if self.fused:
+            scores = self.module(X, self.groups)
+        else:
+            scores = self.module(X, self.mask)[self.mask]
+        loss = self.criterion(scores, self.y, None, self.groups)
+        loss = loss + 1e-4 * sum(w.abs().sum() for w in self.weights)
+        self.optimizer.zero_grad()
+        loss.backward()
+        return loss.item()
+
+    def __call__(self):
+        self.backward()
+        self.optimizer.step()
+
+
+def check_attention():
+    """Raise unless both networks have the same gradients."""
+    steps = [Step(kind, (300, 200), 0.0, dropout=0.0) for kind in ("fused", "unfused")]
+    for step in steps:
+        step.backward()
+    for a, b in zip(*(step.module.parameters() for step in steps)):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-6)
+
+
+def peak():
+    """Return the highest memory of this process so far in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def print_memory(kind, name):
+    """Print what the peak grows by in a full step (in a process of its own)."""
+    counts, dropout = STEPS[name]
+    Step(kind, (64, 50), dropout)()
+    step = Step(kind, counts, dropout)
+    before = peak()
+    step()
+    print(peak() - before)
+
+
+def memory_of(kind, name, threads):
+    """Return what `print_memory` prints in a new process."""
+    command = [sys.executable, __file__, "--memory-of", kind, name]
+    command += ["--threads", str(threads)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def bench_attention(n_steps, threads):
+    """Print the table of training steps."""
+    check_attention()
+    rows = []
+    for name, (counts, dropout) in STEPS.items():
+        steps = {kind: Step(kind, counts, dropout) for kind in ("fused", "unfused")}
+        seconds = paired(steps, n_steps)
+        memory = {kind: memory_of(kind, name, threads) for kind in steps}
+        rows.append(
+            {
+                "eras": name,
+                "unfused s": np.median(seconds["unfused"]),
+                "ours s": np.median(seconds["fused"]),
+                **quartiles(seconds["unfused"] / seconds["fused"], "times faster"),
+                "unfused MB": memory["unfused"],
+                "ours MB": memory["fused"],
+                "share": memory["fused"] / memory["unfused"],
+            }
+        )
+    print(
+        f"Training step of the ranker, {N_FEATURES} features, 4 heads of 4, "
+        f"{threads} thread(s), median of {n_steps} paired steps"
+    )
+    print(pd.DataFrame(rows).round(3).to_string(index=False), flush=True)
+
+
+# ------------------------------------------------------------------ fits
+class Data:
+    """Rows of some eras: int8 features 0..4, targets 0, 0.25, ..., 1."""
+
+    def __init__(self, n_eras, n_rows, n_features):
+        rng = np.random.default_rng(0)
+        n = n_eras * n_rows
+        self.X = rng.integers(0, 5, (n, n_features), dtype=np.int8)
+        signal = self.X[:, :20].mean(1) + rng.normal(0, 1, n)
+        ranks = signal.argsort().argsort() * 5 // n
+        self.y = (ranks / 4).astype(np.float32)
+        self.eras = np.repeat(np.arange(1, n_eras + 1), n_rows)
+        self.n_rows = n_rows
+
+    def rows(self, size, targets, *, low):
+        """Yield shuffled batches, features from `low` to 1."""
+        X = torch.from_numpy(self.X)
+        for rows in torch.randperm(len(X)).split(size):
+            features = X.index_select(0, rows).float().mul_((1 - low) / 4).add_(low)
+            yield features, targets.index_select(0, rows)
+
+    def batches_of_eras(self, n, targets, *, low, shuffle):
+        """Yield batches of whole eras with their era codes."""
+        X = torch.from_numpy(self.X)
+        size = n * self.n_rows
+        n_batches = len(X) // size
+        order = torch.randperm(n_batches) if shuffle else torch.arange(n_batches)
+        groups = torch.arange(n).repeat_interleave(self.n_rows) if n > 1 else None
+        for i in order.tolist():
+            rows = slice(i * size, (i + 1) * size)
+            yield X[rows].float().mul_((1 - low) / 4).add_(low), targets[rows], groups
+
+
+def standardized(y):
+    return torch.from_numpy((y - y.mean()) / y.std())[:, None]
+
+
+def train(module, optimizers, epochs, loss_of):
+    """Train as one would write it by hand; `epochs` are iterables of batches."""
+    module.train()
+    history = []
+    for batches in epochs:
+        losses = []
+        for batch in batches:
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss = loss_of(*batch)
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+            losses.append(loss.item())
+        history.append(np.mean(losses))
+    return module
+
+
+def hand_mlp(data, size, n_epochs):
+    module = MLP(data.X.shape[1], 1)
+    y = standardized(data.y)
+    epochs = (data.rows(size, y, low=-1) for _ in range(n_epochs))
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    return train(module, [optimizer], epochs, lambda X, y: F.mse_loss(module(X), y))
+
+
+def hand_autoencoder(data, size, n_epochs):
+    module = SupervisedAutoencoder(data.X.shape[1], 1, batch_norm="warm_up")
+
+    def loss(X, y):
+        recon, ae_targets, targets = module(X)
+        errors = F.mse_loss(recon, X), F.mse_loss(ae_targets, y), F.mse_loss(targets, y)
+        return sum(errors)
+
+    y = torch.from_numpy(data.y)[:, None]
+    epochs = (data.rows(size, y, low=0) for _ in range(n_epochs))
+    return train(module, [torch.optim.Adam(module.parameters())], epochs, loss)
+
+
+def correlation(p, y):
+    p, y = p - p.mean(), y - y.mean()
+    return (p * y).sum() * torch.rsqrt(p.square().sum() * y.square().sum())
+
+
+def hand_ranker(data, size, n_epochs):
+    module = ContextAwareEncoder(data.X.shape[1])
+    weights = [w for w in module.parameters() if w.ndim >= 2]
+
+    def loss(X, y, groups):
+        errors = []
+        scores = module(X, groups)
+        for p, t in zip(scores.split(data.n_rows), y.split(data.n_rows)):
+            squares = (p - t).square().mean() / t.std(correction=0)
+            errors.append(1 - correlation(p, t) + 0.01 * squares)
+        return sum(errors) / len(errors) + 1e-4 * sum(w.abs().sum() for w in weights)
+
+    y = torch.from_numpy(data.y)[:, None]
+    epochs = (
+        data.batches_of_eras(size, y, low=0, shuffle=False) for _ in range(n_epochs)
+    )
+    return train(module, [torch.optim.Adam(module.parameters(), 3e-3)], epochs, loss)
+
+
+def hand_conv_selu(data, size, n_epochs):
+    module = ConvSELUNet(data.X.shape[1], 1)
+    decay = 0.005 * math.sqrt(size / (len(data.X) * n_epochs)) / 1e-3
+    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, weight_decay=decay)
+    y = standardized(data.y)
+    epochs = (data.rows(size, y, low=-1) for _ in range(n_epochs))
+    return train(module, [optimizer], epochs, lambda X, y: F.mse_loss(module(X), y))
+
+
+def hand_gtruda(data, size, n_epochs):
+    module = ConvAutoencoder(data.X.shape[1], 1)
+
+    def loss(X, y, groups):
+        recon, targets = module(X, logits=True)
+        rebuilt = F.binary_cross_entropy_with_logits(recon, X)
+        return rebuilt - correlation(targets, y)
+
+    parts = (*module.encoder.parameters(), *module.decoder.parameters())
+    optimizers = [
+        torch.optim.Adam(module.head.parameters()),
+        torch.optim.Adam(parts),
+    ]
+    y = torch.from_numpy(data.y)[:, None]
+    epochs = (
+        data.batches_of_eras(size, y, low=0, shuffle=True) for _ in range(n_epochs)
+    )
+    return train(module, optimizers, epochs, loss)
+
+
+def hand_denoising(data, size, n_epochs):
+    module = DenseAutoencoder(data.X.shape[1], output_activation="sigmoid")
+    decay = 0.005 * math.sqrt(size / (len(data.X) * n_epochs)) / 1e-3
+    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, weight_decay=decay)
+    nothing = torch.empty(len(data.X), 0)
+    for noise in (0.05,) * 5 + (0.0,):  # rounds with noise, then a clean one
+
+        def loss(X, _, noise=noise):
+            seen = X + noise * torch.randn_like(X) if noise else X
+            return F.mse_loss(module(seen), X)
+
+        epochs = (data.rows(size, nothing, low=0) for _ in range(n_epochs))
+        train(module, [optimizer], epochs, loss)
+    return module
+
+
+def hand_tabm(data, size, n_epochs):
+    module = TabM(data.X.shape[1], 1)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3, weight_decay=3e-4)
+
+    def loss(X, y):
+        return F.mse_loss(module(X)[..., 0], y.expand(-1, module.k))
+
+    y = standardized(data.y)
+    epochs = (data.rows(size, y, low=-1) for _ in range(n_epochs))
+    return train(module, [optimizer], epochs, loss)
+
+
+def hand_neutralized(data, size, n_epochs):
+    module = NeutralizedMLP(data.X.shape[1], 1)
+    criterion = NeutralizedMLPLoss()
+
+    def loss(X, y, groups):
+        return criterion(module(X, groups), y, X, None, groups)
+
+    y = standardized(data.y)
+    epochs = (
+        data.batches_of_eras(size, y, low=-1, shuffle=True) for _ in range(n_epochs)
+    )
+    return train(module, [torch.optim.Adam(module.parameters())], epochs, loss)
+
+
+# estimator, loop by hand, (eras, rows, features), batch size, epochs
+NETWORKS = {
+    "MLP": (MLPRegressor, hand_mlp, (20, 5000, 300), 4096, 4),
+    "supervised autoencoder": (
+        SupervisedAutoencoderRegressor,
+        hand_autoencoder,
+        (5, 5000, 300),
+        4096,
+        3,
+    ),
+    "ranker": (ContextAwareRanker, hand_ranker, (4, 2000, 300), 2, 10),
+    "ConvSELU": (ConvSELURegressor, hand_conv_selu, (1, 3000, 32), 512, 3),
+    "GTRUDA": (ConvAutoencoderRegressor, hand_gtruda, (4, 5000, 310), 1, 8),
+    "denoising autoencoder": (
+        DenoisingAutoencoder,
+        hand_denoising,
+        (10, 5000, 300),
+        4096,
+        2,
+    ),
+    "TabM": (TabMRegressor, hand_tabm, (1, 4096, 300), 1024, 2),
+    "neutralized MLP": (
+        NeutralizedMLPRegressor,
+        hand_neutralized,
+        (4, 5000, 300),
+        1,
+        8,
+    ),
+}
+
+
+def bench_fit(n_runs, threads, names):
+    """Print the table of fits."""
+    rows = []
+    for name in names:
+        cls, by_hand, shape, size, n_epochs = NETWORKS[name]
+        data = Data(*shape)
+        model = cls(
+            max_epochs=n_epochs,
+            batch_size=size,
+            n_validation_eras=0,
+            random_state=0,
+        )
+
+        def hand(by_hand=by_hand, data=data, size=size, n_epochs=n_epochs):
+            torch.manual_seed(0)
+            by_hand(data, size, n_epochs)
+
+        def ours(model=model, data=data):
+            model.fit(data.X, data.y, groups=data.eras)
+
+        seconds = paired({"ours": ours, "by hand": hand}, n_runs)
+        rows.append(
+            {
+                "network": name,
+                "rows": len(data.X),
+                "batch": size,
+                "epochs": n_epochs,
+                "ours s": np.median(seconds["ours"]),
+                "by hand s": np.median(seconds["by hand"]),
+                **quartiles(seconds["ours"] / seconds["by hand"], "ours / by hand"),
+            }
+        )
+    print(f"Fits, {threads} thread(s), median of {n_runs} paired runs")
+    print(pd.DataFrame(rows).round(3).to_string(index=False), flush=True)
+
+
+# ------------------------------------------------------------------ both
+def paired(calls, n):
+    """Return seconds of n calls of each, in turn; one more before warms up."""
+    seconds = {name: [] for name in calls}
+    for i in range(-1, n):
+        names = list(calls) if i % 2 else list(calls)[::-1]
+        for name in names:
+            start = time.perf_counter()
+            calls[name]()
+            if i >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def quartiles(ratios, name):
+    low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+    return {name: median, "q25": low, "q75": high}
 
 
 def main():
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--models", nargs="+", default=list(models(0)))
+    parser.add_argument("--only", choices=["attention", "fit"])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--memory-of", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    names = ["stable oracle", *args.models]
-    corr = {name: [] for name in names}
-    gain = {name: [] for name in names}
-    seconds = {name: 0.0 for name in names}
-    for seed in range(args.seeds):
-        bunch = make_numerai(
-            N_ERAS,
-            n_samples_per_era="real",
-            n_features=N_FEATURES,
-            signal=1.0,
-            every=4,
-            random_state=10 + seed,
-        )
-        X, y = bunch.data, bunch.target
-        number = X.index.get_level_values("era").astype(int).to_numpy()
-        train, test = number <= LAST_TRAIN, number >= FIRST_TEST
-        base = None
-        for name in names:
-            start = time.perf_counter()
-            if name == "stable oracle":
-                prediction = bunch.stable_oracle[test]
-            else:
-                dtype = np.float32 if name == "ridge" else np.int8
-                model = models(seed)[name].fit(X[train].astype(dtype), y[train])
-                prediction = model.predict(X[test].astype(dtype))
-            scores = numerai_corr_score(y[test], prediction, aggregate=None)
-            base = scores if name == "ridge" else base
-            corr[name].append(scores.mean())
-            gain[name].append((scores - base).mean() if base is not None else np.nan)
-            seconds[name] += time.perf_counter() - start
-    table = pd.DataFrame(
-        {
-            "CORR": {name: interval(corr[name]) for name in names},
-            "less ridge": {name: interval(gain[name]) for name in names},
-            "s per fit": {n: round(seconds[n] / args.seeds, 1) for n in names},
-        }
-    )
-    print(
-        f"{train.sum()} training rows x {N_FEATURES} features, {args.seeds} seeds, "
-        f"1 thread; torch {torch.__version__}"
-    )
-    print(table.to_string())
+    torch.set_num_threads(args.threads)
+    if args.memory_of:
+        print_memory(*args.memory_of)
+        return
+    print(f"torch {torch.__version__}")
+    if args.only != "fit":
+        bench_attention(args.steps, args.threads)
+    if args.only != "attention":
+        bench_fit(args.runs, args.threads, args.networks)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,35 @@ def check_columns(y_pred, y_true):
     return y_pred, y_true.to(y_pred.dtype), ~torch.isnan(y_true)
 
 
+def is_plain(y_pred, y_true, sample_weight):
+    """Tell whether torch's own losses may be tried: one shape, one dtype, no weights.
+
+    Parameters
+    ----------
+    y_pred : torch.Tensor
+        Predictions.
+
+    y_true : torch.Tensor
+        Targets, which may yet be NaN.
+
+    sample_weight : torch.Tensor or None
+        Weights of the rows.
+
+    Returns
+    -------
+    bool
+        The answer.
+    """
+    return (
+        sample_weight is None
+        and y_pred.shape == y_true.shape
+        and y_pred.dtype == y_true.dtype
+        and y_pred.dtype in (torch.float32, torch.float64)
+        and 1 <= y_pred.ndim <= 2
+        and y_pred.numel() > 0
+    )
+
+
 def fill_missing(y_pred, y_true):
     """Do as `check_columns` and put 0 where the target is missing.
 

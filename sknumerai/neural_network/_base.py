@@ -334,6 +334,10 @@ default=None
         """Return the function from a batch to predictions that `predict` applies."""
         return module
 
+    def _calibration_forward(self, module):
+        """Return the same function, as exact as training is, where it may be faster."""
+        return self._inference_forward(module)
+
     def _aggregate(self, outputs, eras):
         """Return one prediction per row from the outputs for all targets."""
         return outputs[:, 0]

@@ -458,6 +458,9 @@ or callable, default='auto'
         exact = _in_float64(module)
         return lambda X: exact.forward_targets(X.double()).float()
 
+    def _calibration_forward(self, module):
+        return module.forward_targets
+
     def _check_scaled(self, low, high, caller):
         if self.recon_loss in ("bce", "js") and (low < 0 or high > 1):
             raise ValueError(

@@ -278,7 +278,7 @@ def _calibrate(est, matrix, Y, weight, eras, n_train):
     """Map outputs of a scale-free loss to y by least squares on training rows."""
     order = eras.order()
     step = -(-n_train // MAX_CALIBRATION_ROWS)
-    forward = est._inference_forward(est.module_)
+    forward = est._calibration_forward(est.module_)
     how = {"scale": est._scale, "device": torch.device("cpu")}
     if est._attends:
         spans = eras.rows()[: int((eras.starts <= n_train).sum()) - 1 : step]

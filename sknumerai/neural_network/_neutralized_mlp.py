@@ -469,6 +469,9 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
         exact = copy.deepcopy(module).double()
         return lambda X: exact(X.double())[1]
 
+    def _calibration_forward(self, module):
+        return lambda X: module(X)[1]
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # what is linear in the features is taken out of the predictions

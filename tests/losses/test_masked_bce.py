@@ -44,3 +44,17 @@ def test_errors():
         MaskedBCELoss()(torch.tensor([0.5, 0.5]), torch.tensor([0.0, 2.0]))
     with pytest.raises(ValueError, match="from_logits=True if these are logits"):
         MaskedBCELoss()(torch.tensor([0.5, -3.0]), torch.tensor([0.0, 1.0]))
+
+
+def test_torchs_own_loss_is_taken_where_nothing_is_missing():
+    """And gives what the masked one gives, which weights of 1 lead to."""
+    torch.manual_seed(0)
+    y_pred, y_true = torch.randn(50, 3, requires_grad=True), torch.rand(50, 3)
+    loss = MaskedBCELoss(from_logits=True)
+    plain, masked = loss(y_pred, y_true), loss(y_pred, y_true, torch.ones(50))
+    torch.testing.assert_close(plain, masked)
+    torch.testing.assert_close(
+        *(torch.autograd.grad(value, y_pred)[0] for value in (plain, masked))
+    )
+    with pytest.raises(ValueError, match=r"targets must be in \[0, 1\]"):
+        loss(y_pred, y_true + 1)

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from sknumerai.modules import ContextAwareEncoder, _attention
-from sknumerai.modules._attention import _DroppedAttention, attend
+from sknumerai.modules._attention import _BlockedAttention, attend
 
 
 def encoder(**params):
@@ -121,18 +121,77 @@ def test_eras_of_one_row_and_equal_stocks_score_the_middle():
     assert torch.isfinite(X.grad).all()
 
 
+def heads(*shape, n=3, dtype=torch.float64):
+    torch.manual_seed(0)
+    return [torch.randn(shape, dtype=dtype).requires_grad_() for _ in range(n)]
+
+
+@pytest.mark.parametrize("block", [7, 50, 10**6])
+def test_blocks_of_attention_are_the_whole(monkeypatch, block):
+    """Queries one by one, some at a time and all at once, against finite differences."""
+    monkeypatch.setattr(_attention, "_BLOCK", block)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    inputs = heads(2, 11, 3)
+    q, k, v = inputs
+    torch.testing.assert_close(
+        _BlockedAttention.apply(*inputs, 0.6, 0.0, None),
+        torch.softmax(0.6 * q @ k.mT, -1) @ v,
+    )
+    assert torch.autograd.gradcheck(
+        lambda *qkv: _BlockedAttention.apply(*qkv, 0.6, 0.0, None), inputs
+    )
+
+
+@pytest.mark.parametrize("width", [1, 4, 16])
+@pytest.mark.parametrize("size", [1.0, 30.0])
+def test_attention_in_float32_rounds_as_unfused(width, size):
+    """Wide heads go to torch; large scores do not overflow."""
+    q, k, v = heads(1, 2, 600, width, dtype=torch.float32)
+    q.data *= size
+    grad = torch.randn(1, 2, 600, width)
+
+    def results(attention, *inputs):
+        inputs = [t.detach().requires_grad_() for t in inputs]
+        out = attention(*inputs)
+        return [out, *torch.autograd.grad(out, inputs, grad.to(out.dtype))]
+
+    def unfused(q, k, v):
+        return torch.softmax(0.5 * q @ k.mT, -1) @ v
+
+    exact = results(unfused, *(t.double() for t in (q, k, v)))
+    rounded = results(unfused, q, k, v)
+    found = results(lambda *qkv: attend(*qkv, scale=0.5), q, k, v)
+    for ours, plain, value in zip(found, rounded, exact):
+        scale = value.abs().max()
+        limit = 4 * (plain - value).abs().max() + 1e-6 * scale
+        assert (ours - value).abs().max() < limit
+
+
+def test_no_rows_no_attention():
+    inputs = heads(1, 2, 0, 4)
+    for share in (0.0, 0.5):
+        assert attend(*inputs, scale=1.0, dropout=share).shape == (1, 2, 0, 4)
+
+
+def test_second_derivatives_are_refused_not_wrong():
+    q, k, v = heads(1, 1, 5, 2)
+    out = attend(q, k, v, scale=1.0).square().sum()
+    (first,) = torch.autograd.grad(out, q, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()
+
+
 def test_dropout_of_attention_is_that_of_a_mask(monkeypatch):
     """Blocks of any size, forward and backward, against plain autograd."""
-    torch.manual_seed(0)
     n, d, share, seed = 9, 3, 0.3, 5
-    shape = 2, 2, n, d
-    q, k, v = (torch.randn(shape, dtype=torch.float64) for _ in range(3))
+    q, k, v = (t.detach() for t in heads(4, n, d))
     # as values the unit vectors, and the result is the weights
-    monkeypatch.setattr(_attention, "_BLOCK", 50)
-    eye = torch.eye(n, dtype=torch.float64).expand(2, 2, n, n)
-    pad = torch.zeros(2, 2, n, n - d, dtype=torch.float64)
+    monkeypatch.setattr(_attention, "_BLOCK", 25)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    eye = torch.eye(n, dtype=torch.float64).expand(4, n, n)
+    pad = torch.zeros(4, n, n - d, dtype=torch.float64)
     wide = torch.cat([q, pad], -1), torch.cat([k, pad], -1)
-    dropped = _DroppedAttention.apply(*wide, eye, 0.6, share, seed)
+    dropped = _BlockedAttention.apply(*wide, eye, 0.6, share, seed)
     weights = torch.softmax(0.6 * q @ k.mT, -1)
     keep = (dropped / weights).round(decimals=6)
     factor = 2**16 / (2**16 - round(share * 2**16))
@@ -140,10 +199,10 @@ def test_dropout_of_attention_is_that_of_a_mask(monkeypatch):
     inputs = [t.clone().requires_grad_() for t in (q, k, v)]
     plain = (torch.softmax(0.6 * inputs[0] @ inputs[1].mT, -1) * keep) @ inputs[2]
     torch.testing.assert_close(
-        _DroppedAttention.apply(q, k, v, 0.6, share, seed), plain, rtol=1e-5, atol=1e-6
+        _BlockedAttention.apply(q, k, v, 0.6, share, seed), plain, rtol=1e-5, atol=1e-6
     )
     assert torch.autograd.gradcheck(
-        lambda *qkv: _DroppedAttention.apply(*qkv, 0.6, share, seed), inputs
+        lambda *qkv: _BlockedAttention.apply(*qkv, 0.6, share, seed), inputs
     )
 
 
