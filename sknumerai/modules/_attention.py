@@ -5,7 +5,6 @@
 import math
 
 import torch
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 # Attention weights of a block, for each thread: two blocks stay in the cache of a core
@@ -75,8 +74,13 @@ class _BlockedAttention(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad):
+        # torch's decorator for this cannot be pickled by value, as exports are
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "Attention by blocks has first derivatives only: differentiate without "
+                "create_graph=True, or use heads of 16 numbers and more."
+            )
         q, k, v, out, norm = ctx.saved_tensors
         scale, dropout, seed = ctx.settings
         draws = _Draws(q, dropout, seed)
