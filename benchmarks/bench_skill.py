@@ -185,7 +185,7 @@ CONV = {
     "kernel_sizes": (5, 5),
     "dense_features": (16,),
     "loss": "corr",
-    "lr": 3e-4,
+    "lr": 1e-3,
 }
 RANKER = {
     "d_hidden": 32,
@@ -243,8 +243,7 @@ ABLATIONS = {
         hidden_features=(64, 16),
         activation="selu",
         loss="corr",
-        lr=3e-4,
-        output_gain=1.0,
+        lr=1e-3,
     ),
     "ranker": models()["ranker"],
     "ranker in mixed eras": network(ContextAwareRanker, 12, mixed=True, **RANKER),

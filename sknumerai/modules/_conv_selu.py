@@ -4,6 +4,7 @@
 
 import math
 
+import torch
 from torch import nn
 
 from sknumerai.modules._mlp import check_dropouts, check_size, check_sizes
@@ -51,6 +52,10 @@ class ConvSELUNet(nn.Module):
     alpha_dropout : float, default=0.1
         Share of the outputs of each dense layer that alpha dropout sets to SELU's
         lower limit in training, keeping mean and variance. In the range [0, 1).
+
+    output_gain : float, default=1.0
+        Factor of the output layer's first weights. Small ones let the network begin
+        with what is learned, not with its random start.
 
     Raises
     ------
@@ -103,8 +108,10 @@ class ConvSELUNet(nn.Module):
         pool_size=2,
         dense_features=(256, 128, 64),
         alpha_dropout=0.1,
+        output_gain=1.0,
     ):
         super().__init__()
+        self.output_gain = output_gain
         self.in_features = check_size("in_features", in_features)
         self.out_features = check_size("out_features", out_features)
         conv_channels = check_sizes("conv_channels", conv_channels)
@@ -166,6 +173,8 @@ class ConvSELUNet(nn.Module):
             if isinstance(layer, nn.Linear):
                 std = layer.in_features**-0.5 / _CUT_NORMAL_STD
                 nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)
+        with torch.no_grad():
+            self.output.weight.mul_(self.output_gain)
 
     def forward(self, X):
         """Compute the outputs.

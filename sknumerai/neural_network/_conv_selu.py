@@ -29,6 +29,7 @@ class BaseConvSELU(BaseNeuralNet):
         "pool_size": [Interval(Integral, 1, None, closed="left")],
         "dense_features": [tuple, list],
         "alpha_dropout": [Interval(Real, 0, 1, closed="left")],
+        "output_gain": [Interval(Real, 0, None, closed="neither")],
         "prediction_limits": [tuple, list, None],
         "decay_epochs": [Interval(Integral, 1, None, closed="left"), None],
     }
@@ -43,6 +44,7 @@ class BaseConvSELU(BaseNeuralNet):
         pool_size=2,
         dense_features=(256, 128, 64),
         alpha_dropout=0.1,
+        output_gain=0.01,
         prediction_limits=None,
         loss="mse",
         lr=1e-3,
@@ -103,6 +105,7 @@ class BaseConvSELU(BaseNeuralNet):
         self.pool_size = pool_size
         self.dense_features = dense_features
         self.alpha_dropout = alpha_dropout
+        self.output_gain = output_gain
         self.prediction_limits = prediction_limits
         self.decay_epochs = decay_epochs
 
@@ -153,6 +156,7 @@ class BaseConvSELU(BaseNeuralNet):
             "pool_size": self.pool_size,
             "dense_features": tuple(self.dense_features),
             "alpha_dropout": self.alpha_dropout,
+            "output_gain": self.output_gain,
         }
 
     @property

@@ -43,6 +43,11 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
     alpha_dropout : float, default=0.1
         Share of the outputs of each dense layer that alpha dropout drops in training.
 
+    output_gain : float, default=0.01
+        What the first weights of the output layer are multiplied by. A network that
+        begins far from 0 has to unlearn its random start before it sees a signal that
+        explains a thousandth of the targets; 1 is the source's.
+
     prediction_limits : (low, high) or None, default=None
         For two classes, limits that the probability of the second one is cut at, e.g.
         the (0.3, 0.7) that Numerai accepted in 2018.
@@ -235,6 +240,7 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
         pool_size=2,
         dense_features=(256, 128, 64),
         alpha_dropout=0.1,
+        output_gain=0.01,
         prediction_limits=None,
         loss="log_loss",
         lr=1e-3,
@@ -270,6 +276,7 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
             pool_size=pool_size,
             dense_features=dense_features,
             alpha_dropout=alpha_dropout,
+            output_gain=output_gain,
             prediction_limits=prediction_limits,
             loss=loss,
             lr=lr,

@@ -38,6 +38,11 @@ class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
     alpha_dropout : float, default=0.1
         Share of the outputs of each dense layer that alpha dropout drops in training.
 
+    output_gain : float, default=0.01
+        What the first weights of the output layer are multiplied by. A network that
+        begins far from 0 has to unlearn its random start before it sees a signal that
+        explains a thousandth of the targets; 1 is the source's.
+
     prediction_limits : (low, high) or None, default=None
         Limits that predictions are cut at, e.g. the (0.3, 0.7) that Numerai accepted in
         2018. Only ranks count today.

@@ -102,6 +102,7 @@ CONV_SELU = {
         "pool_size": 2,
         "dense_features": (256, 128, 64),
         "alpha_dropout": 0.1,
+        "output_gain": 1.0,
         "lr": 1e-3,
         "max_epochs": 100,
         "batch_size": 1024,
