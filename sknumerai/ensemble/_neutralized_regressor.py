@@ -27,11 +27,8 @@ from sknumerai.preprocessing._neutralize_in_table import (
 )
 from sknumerai.preprocessing._residuals import residual_function
 from sknumerai.preprocessing._rows import like, read_columns, read_table
-from sknumerai.utils import (
-    check_eras,
-    era_gaussian_ranks,
-    one_era,
-)
+from sknumerai.preprocessing._tables import find_eras
+from sknumerai.utils import era_gaussian_ranks
 
 
 class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -71,7 +68,8 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         They are no longer in the units of the target then.
 
     device : str, default=None
-        Torch device that neutralizes, for example "cuda". None computes with NumPy.
+        Torch device that neutralizes, for example "cuda". None computes with NumPy, as
+        a model that is exported must.
 
     Attributes
     ----------
@@ -168,6 +166,16 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
                 f"{caller}: pass features or feature_groups, which names them by "
                 "group. Got both."
             )
+        full = not isinstance(self.proportion, Mapping) and self.proportion == 1
+        if self.max_exposure is not None and (self.top_k is not None or not full):
+            raise ValueError(
+                f"{caller}: max_exposure takes away what exceeds it, and no share: "
+                "leave proportion and top_k at their defaults. Got "
+                f"proportion={self.proportion!r} and top_k={self.top_k!r}."
+            )
+        if self.feature_groups is not None and not self.feature_groups:
+            raise ValueError(f"{caller}: feature_groups has no group.")
+        residual_function(self.device, caller)
         names = pd.RangeIndex(self.n_features_in_)
         if hasattr(self, "feature_names_in_"):
             names = pd.Index(self.feature_names_in_)
@@ -207,10 +215,7 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         params = params_of(self, "predict", self.estimator_, groups, {})
         pred = np.asarray(self.estimator_.predict(X, **params))
         values = read_columns(pred, "predictions", caller)
-        eras = check_eras(
-            groups, X, n_samples=len(values), allow_live=True, caller=caller
-        )
-        eras = one_era(len(values)) if eras is None else eras
+        eras = find_eras(self, groups, X, None, len(values))
         if self.normalize:
             values = era_gaussian_ranks(values, eras)
         if self.max_exposure is not None:
@@ -218,7 +223,7 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
                 values, table, self._groups, eras, self.max_exposure, caller
             )
             return like(pred, values)
-        means = [values[rows].mean(axis=0) for rows in eras.rows()]
+        means = [_means(values[rows]) for rows in eras.rows()]
         neutralize_in_table(
             values,
             table,
@@ -230,7 +235,7 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             caller=caller,
         )
         for rows, mean in zip(eras.rows(), means):
-            values[rows] += mean - values[rows].mean(axis=0)
+            values[rows] += mean - _means(values[rows])
         return like(pred, values)
 
     def get_metadata_routing(self):
@@ -249,3 +254,10 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         tags.regressor_tags.poor_score = True
         tags.target_tags = get_tags(self.estimator).target_tags
         return tags
+
+
+def _means(values):
+    """Means of columns without what is missing; 0 where nothing is there."""
+    known = ~np.isnan(values)
+    sums = np.where(known, values, 0.0).sum(axis=0)
+    return sums / np.maximum(known.sum(axis=0), 1)

@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
 from sknumerai.ensemble._delegation import params_of, router_of
 from sknumerai.preprocessing import residualize_target
 from sknumerai.preprocessing._feature_groups import positions_of
-from sknumerai.preprocessing._rows import columns_of, read_table
+from sknumerai.preprocessing._rows import columns_of, like, read_table
 from sknumerai.utils import ERA_LEVEL
 
 
@@ -169,8 +169,12 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         if self.by is None:
             return y
         is_frame = isinstance(X, pd.DataFrame)
-        if is_frame and groups is None and ERA_LEVEL in X.index.names:
-            groups = X.index.get_level_values(ERA_LEVEL)
+        if groups is None:
+            for values in (X, y):
+                index = getattr(values, "index", None)
+                if index is not None and ERA_LEVEL in index.names:
+                    groups = index.get_level_values(ERA_LEVEL)
+                    break
         by = self.by
         if isinstance(by, pd.Series | pd.DataFrame):
             if not is_frame and not hasattr(y, "index"):
@@ -190,7 +194,8 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
                 groups=None if groups is None else np.asarray(groups),
                 proportion=self.proportion,
             )
-            return residual
+            # networks read the horizon from its name
+            return like(y, residual.reshape(len(residual), -1))
         return residualize_target(y, by, groups=groups, proportion=self.proportion)
 
     def _columns(self, table, caller):

@@ -19,7 +19,8 @@ from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._neutralize_in_table import neutralize_in_table
 from sknumerai.preprocessing._residuals import residual_function
 from sknumerai.preprocessing._rows import columns_of, read_columns, read_table
-from sknumerai.utils import check_eras, one_era, with_index_of
+from sknumerai.preprocessing._tables import find_eras
+from sknumerai.utils import ERA_LEVEL, with_index_of
 
 
 class FeatureNeutralizer(TransformerMixin, BaseEstimator):
@@ -154,6 +155,8 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
                 f"{caller}: pass features or feature_groups, which names them by "
                 "group. Got both."
             )
+        if self.feature_groups is not None and not self.feature_groups:
+            raise ValueError(f"{caller}: feature_groups has no group.")
         groups = {} if self.feature_groups is None else self.feature_groups
         if self.features is not None:
             groups = {"features": self.features}
@@ -192,13 +195,16 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
             Ignored.
 
         groups : array-like of shape (n_samples,), default=None
-            Era of each row, see :meth:`transform`.
+            Era of each row. By default the index level "era" of `X`, else of `y`.
 
         Returns
         -------
         neutral : ndarray or DataFrame of shape (n_samples, n_neutralized)
             The neutralized columns.
         """
+        in_y = ERA_LEVEL in _index_names(y) and ERA_LEVEL not in _index_names(X)
+        if groups is None and in_y:
+            groups = y.index.get_level_values(ERA_LEVEL)
         return self.fit(X, y).transform(X, groups=groups)
 
     def transform(self, X, groups=None):
@@ -223,10 +229,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         caller = f"{type(self).__name__}.transform"
         table = read_table(self, X, reset=False)
         values = read_columns(columns_of(table, self.columns_), "X", caller)
-        eras = check_eras(
-            groups, X, n_samples=len(values), allow_live=True, caller=caller
-        )
-        eras = one_era(len(values)) if eras is None else eras
+        eras = find_eras(self, groups, X, None, len(values))
         neutral = neutralize_in_table(
             values,
             table,
@@ -261,3 +264,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.requires_fit = True
         return tags
+
+
+def _index_names(values):
+    return getattr(getattr(values, "index", None), "names", ())

@@ -96,6 +96,10 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
     each can be shuffled without loss, and all may look useless: select one of each
     cluster first.
 
+    As in scikit-learn values are shuffled over all rows, not within eras. A column that
+    differs from era to era but not within one, or that is missing in some eras, seems
+    to count then, although no score within eras can depend on it.
+
     References
     ----------
     .. [1] Breiman, L. (2001). Random Forests. Machine Learning 45, section 10.

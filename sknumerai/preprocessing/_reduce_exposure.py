@@ -1,4 +1,4 @@
-"""Exposures brought below a limit, at the least change of the predictions."""
+"""Exposures brought below a limit by the smallest linear function of features."""
 
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -15,7 +15,9 @@ from sknumerai.utils import least_squares_residuals, unit_columns
 
 # What is aimed at is below the limit by this share of it, so that rounding and the
 # tolerance of the lasso do not carry it over.
-_MARGIN = 1e-6
+_MARGIN = 1e-5
+# An excess by more than this share of the limit is worth a warning.
+_NOTED = 1e-3
 _PRECISION = 1e-9
 _MAX_STEPS = 100
 # Of the lasso: gap of duality, and sweeps over the features.
@@ -26,9 +28,10 @@ _MAX_ITER = 10_000
 def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1):
     """Reduce exposures to features to a limit, era by era.
 
-    In each era the predictions are changed as little as possible, in the sense of
-    least squares, until the size of their correlation with each feature is at most
-    `max_exposure`. Small exposures, which neutralization would take away too, may stay.
+    In each era a linear function of the features is subtracted from the predictions,
+    the smallest one, in the sense of least squares, after which the size of their
+    correlation with each feature is at most `max_exposure`. Small exposures, which
+    neutralization would take away too, may stay.
 
     Parameters
     ----------
@@ -73,8 +76,9 @@ def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1):
 
     Notes
     -----
-    The least change that brings all inner products with the scaled features within
-    ``[-t, t]`` is the fit of a lasso with penalty t: its residuals are what is returned.
+    The smallest linear function that brings all inner products with the scaled
+    features within ``[-t, t]`` is the fit of a lasso with penalty t: its residuals are
+    what is returned.
     The penalty is the one at which the largest correlation equals the limit, found by
     solving for one penalty after the other. Participants of the forum descend along
     gradients to about the same.
@@ -158,7 +162,7 @@ def _reduced(y, F, limit):
             out[:, j] -= norms[j] * (Z @ coef)
             rest = unit - Z @ coef
             reached = np.abs(Z.T @ rest).max() / np.sqrt(rest @ rest)
-            if not reached <= limit * (1 + _MARGIN):
+            if not reached <= limit * (1 + _NOTED):
                 warnings.warn(
                     f"reduce_exposure: an exposure of {reached:.3g} stays, more than "
                     f"max_exposure={limit:g}: {Z.shape[1]} features explain what is "

@@ -8,7 +8,7 @@ from sklearn.utils.validation import validate_data
 
 from sknumerai.metrics._inputs import all_finite, as_numbers, row_index
 from sknumerai.metrics._sides import Side
-from sknumerai.utils import check_eras, one_era, refuse_era_column
+from sknumerai.utils import ERA_LEVEL, check_eras, one_era, refuse_era_column
 
 
 def read_columns(values, name, caller):
@@ -143,6 +143,8 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
             f"{caller}: {absent} of {n_samples} rows of {names[0]} are not in "
             f"{names[1]}. Pass {names[1]} of all rows."
         )
+    if groups is None and side.positions is not None and not _has_eras(columns):
+        groups = _eras_of_matched(others, side.positions, names, caller)
     eras = check_eras(
         groups,
         columns,
@@ -159,6 +161,24 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
             rows,
             *(_with_gaps(side, rows) if gaps else (_matrix(side.take(rows)), None)),
         )
+
+
+def _has_eras(values):
+    return ERA_LEVEL in getattr(getattr(values, "index", None), "names", ())
+
+
+def _eras_of_matched(others, positions, names, caller):
+    """Eras of rows that are matched by other labels than those, or None."""
+    if not _has_eras(others):
+        return None
+    absent = int((positions < 0).sum())
+    if absent:
+        raise ValueError(
+            f"{caller}: {names[0]} has no eras, and {absent} of its rows are not in "
+            f"{names[1]}, which has. Give {names[0]} the index level 'era', or pass "
+            "groups=."
+        )
+    return others.index.get_level_values(ERA_LEVEL)[positions]
 
 
 def _with_gaps(side, rows):

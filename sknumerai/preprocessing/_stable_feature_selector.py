@@ -78,7 +78,9 @@ class StableFeatureSelector(BaseFeatureSelector):
     -----
     One pass over the data, by matrix products of a few thousand rows. Beside them
     memory is needed for eras times features numbers. Without eras there is one
-    correlation only: the score is then that, and a warning says so.
+    correlation only: the score is then that, and a warning says so. All eras count the
+    same, also one of a handful of rows, whose correlations are large by chance: leave
+    such eras out.
 
     Select within each fold of a cross-validation, in a Pipeline: features that were
     chosen with the test eras' targets score too well there.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-from scipy.linalg.lapack import dlange, dpocon, dpotrf, dpotrs, dpstrf
+from scipy.linalg import lapack
 
 from sknumerai.utils._panel_cholesky import PanelCholesky
 
@@ -219,13 +219,13 @@ def _factor(design):
 def _independent_columns(design, gram):
     """The columns that a pivoted Cholesky keeps, if the others lie in their span."""
     k = len(gram)
-    _, pivots, rank, _ = dpstrf(gram, lower=True, tol=-1.0)
+    _, pivots, rank, _ = lapack.dpstrf(gram, lower=True, tol=-1.0)
     pivots = np.asarray(pivots) - 1
     if rank == 0 or rank == k:
         return None
     keep, drop = np.sort(pivots[:rank]), np.sort(pivots[rank:])
     sub = np.asfortranarray(gram[np.ix_(keep, keep)])
-    factor, info = dpotrf(sub, lower=True, overwrite_a=False)
+    factor, info = lapack.dpotrf(sub, lower=True, overwrite_a=False)
     if info != 0 or not _well_conditioned(factor, sub):
         return None
     coef = _solve(factor, gram[np.ix_(keep, drop)])
@@ -242,9 +242,9 @@ def _independent_columns(design, gram):
 
 
 def _well_conditioned(factor, gram):
-    norm = dlange("1", gram)
-    return dpocon(factor, norm, uplo="L")[0] > _GRAM_RCOND
+    norm = lapack.dlange("1", gram)
+    return lapack.dpocon(factor, norm, uplo="L")[0] > _GRAM_RCOND
 
 
 def _solve(factor, right):
-    return dpotrs(factor, right, lower=True)[0]
+    return lapack.dpotrs(factor, right, lower=True)[0]

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-from scipy.linalg.blas import dtrsm
-from scipy.linalg.lapack import dpotrf
+from scipy.linalg import blas, lapack
 from scipy.sparse.linalg import LinearOperator, onenormest
 
 
@@ -81,14 +80,18 @@ class PanelCholesky:
         for i, panel in enumerate(self.panels):
             width = panel.shape[1]
             # C order: to LAPACK the transposed, so that its upper factor is ours
-            upper, info = dpotrf(panel[:width].T, lower=0, overwrite_a=1, clean=1)
+            upper, info = lapack.dpotrf(
+                panel[:width].T, lower=0, overwrite_a=1, clean=1
+            )
             if info != 0:
                 return False
             panel[:width] = upper.T
             if len(panel) == width:
                 continue
             below = panel[width:]
-            below[:] = dtrsm(1.0, upper, below.T, lower=0, trans_a=1, overwrite_b=1).T
+            below[:] = blas.dtrsm(
+                1.0, upper, below.T, lower=0, trans_a=1, overwrite_b=1
+            ).T
             first = 0
             for later in self.panels[i + 1 :]:
                 rows = below[first:]
@@ -99,4 +102,4 @@ class PanelCholesky:
 
 def _triangle(lower, right, transposed):
     """Solve with the upper factor `lower.T`, or with `lower` where it is transposed."""
-    return dtrsm(1.0, lower.T, right, lower=0, trans_a=int(transposed))
+    return blas.dtrsm(1.0, lower.T, right, lower=0, trans_a=int(transposed))

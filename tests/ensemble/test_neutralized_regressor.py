@@ -18,6 +18,7 @@ from sknumerai.metrics import max_feature_exposure, numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.neural_network import ContextAwareRanker
 from sknumerai.preprocessing import neutralize, reduce_exposure
+from sknumerai.submission import export_model
 from sknumerai.utils import check_eras, era_gaussian_ranks
 
 
@@ -176,3 +177,42 @@ def test_bad_input_is_named(data):
         NeutralizedRegressor(KNeighborsRegressor(), proportion=1.5).fit(X, y)
     with pytest.raises(ValueError, match="era"):
         NeutralizedRegressor(KNeighborsRegressor()).fit(X.reset_index("era"), y)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"max_exposure": 0.1},
+        {"top_k": 2},
+        {"normalize": True},
+    ],
+    ids=str,
+)
+def test_can_be_exported(data, settings, tmp_path):
+    X, y = data.data, data.target
+    model = NeutralizedRegressor(LinearRegression(), **settings).fit(X**2, y)
+    export_model(model, tmp_path / "model.pkl")
+    assert (tmp_path / "model.pkl").stat().st_size > 0
+
+
+def test_a_prediction_that_is_missing_leaves_the_era_its_others(data):
+    class Gap(KNeighborsRegressor):
+        def predict(self, X):
+            return np.r_[np.nan, super().predict(X)[1:]]
+
+    X, y = data.data, data.target
+    found = NeutralizedRegressor(Gap()).fit(X, y).predict(X)
+    assert np.isnan(found).tolist() == [True] + [False] * (len(X) - 1)
+
+
+def test_settings_that_exclude_each_other_are_named(data):
+    X, y = data.data, data.target
+    for kwargs in ({"top_k": 2}, {"proportion": 0.3}):
+        model = NeutralizedRegressor(LinearRegression(), max_exposure=0.1, **kwargs)
+        with pytest.raises(ValueError, match="takes away what exceeds it"):
+            model.fit(X, y)
+    with pytest.raises(ValueError, match="no group"):
+        NeutralizedRegressor(LinearRegression(), feature_groups={}).fit(X, y)
+    with pytest.raises(ValueError, match="device must be"):
+        NeutralizedRegressor(LinearRegression(), device="abacus").fit(X, y)

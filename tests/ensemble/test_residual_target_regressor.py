@@ -13,6 +13,7 @@ from sknumerai.ensemble import ResidualTargetRegressor
 from sknumerai.metrics import numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.preprocessing import residualize_target
+from sknumerai.submission import export_model
 
 
 class Recorder(RegressorMixin, BaseEstimator):
@@ -123,3 +124,19 @@ def test_bad_input_is_named(data):
         fitted(data, data.benchmark.to_numpy())
     with pytest.raises(ValueError, match=r"not there.*\['gone'\]"):
         fitted(data, ["gone"])
+
+
+def test_eras_and_name_of_y_are_kept_where_columns_are_taken_out(data):
+    X, y = data.data, data.target
+    whole = fitted(data, "X")
+    assert whole.y_.name == y.name
+    assert whole.y_.index.equals(y.index)
+    plain = fitted(data, "X", y, X.to_numpy())
+    assert_allclose(plain.y_, whole.y_, atol=1e-12)
+    assert plain.y_.name == y.name
+
+
+def test_can_be_exported(data, tmp_path):
+    model = ResidualTargetRegressor(LinearRegression(), by=data.benchmark)
+    export_model(model.fit(data.data, data.target), tmp_path / "model.pkl")
+    assert (tmp_path / "model.pkl").stat().st_size > 0

@@ -47,7 +47,8 @@ def test_counts_of_the_source():
 def test_learns_an_interaction(problem):
     X, y, _, truth = problem
     train = np.arange(len(X)) < 0.7 * len(X)
-    model = small(n_channels=1, max_epochs=30, lr=2e-2, n_validation_eras=0)
+    # a higher rate learns it or not, as rounding has it
+    model = small(max_epochs=60, lr=5e-3, n_validation_eras=0)
     model.fit(X[train], y[train])
     score = numerai_corr_score(y[~train], model.predict(X[~train]))
     assert score > 0.7 * numerai_corr_score(y[~train], truth[~train])

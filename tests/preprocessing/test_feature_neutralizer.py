@@ -11,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
 from sknumerai.preprocessing import FeatureNeutralizer, neutralize
+from sknumerai.submission import export_model
 from tests.preprocessing.test_neutralize import GROUPS, make
 
 
@@ -113,3 +114,18 @@ def test_wrong_columns_are_named(table):
     holes.iloc[0, 3] = np.nan
     with pytest.raises(ValueError, match=r"1 values of features.*\['f0'\]"):
         neutralizer.transform(holes)
+
+
+def test_eras_of_y_count_where_x_has_none(table):
+    y = pd.Series(0.0, index=table.index)
+    neutralizer = FeatureNeutralizer(features=range(3, 11))
+    found = neutralizer.fit_transform(table.to_numpy(), y)
+    frame = FeatureNeutralizer(features=list(table)[3:]).fit_transform(table)
+    assert_allclose(found, frame, atol=1e-9)
+
+
+def test_can_be_exported(table, tmp_path):
+    y = table["f0"] * 1.0
+    pipe = make_pipeline(FeatureNeutralizer(features=["f0"]), LinearRegression())
+    export_model(pipe.fit(table, y), tmp_path / "model.pkl")
+    assert (tmp_path / "model.pkl").stat().st_size > 0

@@ -266,3 +266,12 @@ def test_bad_input_is_named():
         neutralize(P, F, device="abacus")
     with pytest.raises(ValueError, match="must be numbers"):
         neutralize(P.assign(a="high"), F)
+
+
+def test_predictions_by_id_alone_have_the_eras_of_the_features():
+    P, F = make()
+    by_id = P.droplevel("era")
+    assert_allclose(neutralize(by_id, F), neutralize(P, F), atol=1e-12)
+    more = by_id.rename(index={"id3": "unknown"})
+    with pytest.raises(ValueError, match="rows of predictions are not in features"):
+        neutralize(more, F)

@@ -49,7 +49,7 @@ def test_a_real_models_exposures_are_brought_to_a_limit(era):
     X, pred = era
     for limit in (0.1, 0.05):
         reduced = reduce_exposure(pred, X, max_exposure=limit)
-        assert exposures(reduced, X)[0] == pytest.approx(limit, rel=1e-5)
+        assert exposures(reduced, X)[0] == pytest.approx(limit, rel=1e-4)
         # less is changed than neutralization changes
         kept = np.corrcoef(reduced, pred)[0, 1]
         assert kept > np.corrcoef(neutralize(pred, X), pred)[0, 1]

@@ -88,3 +88,15 @@ def test_bad_input_is_named(data):
         residualize_target(y.to_numpy(), by.to_numpy()[:9])
     with pytest.raises(ValueError, match="no row of y is in by"):
         residualize_target(y, by.rename(index=lambda label: f"z{label}"))
+
+
+def test_targets_by_id_alone_have_the_eras_of_the_benchmark(data):
+    y, by = data
+    index = pd.Index([f"id{i}" for i in range(len(y))], name="id")
+    era = y.index.get_level_values("era")
+    both = pd.MultiIndex.from_arrays([era, index], names=["era", "id"])
+    named, known = by.set_axis(both), y.set_axis(index)
+    found = residualize_target(known, named)
+    assert_allclose(found, residualize_target(y, by), atol=1e-12)
+    with pytest.raises(ValueError, match="has no eras, and 5 of its rows"):
+        residualize_target(known, named.iloc[5:])
