@@ -93,7 +93,9 @@ def test_stages_that_predict_nothing_are_not_scored():
     assert ["train_corr" in row for row in model.history_] == [False, False, True]
 
 
-def test_the_bar_shows_it(capsys):
+def test_the_bar_shows_it(capsys, monkeypatch):
+    # a bar is cut at the width of the terminal
+    monkeypatch.setenv("COLUMNS", "200")
     fit(MLPRegressor, EraScoring(name="mine"), verbose=1)
     assert "train_mine=" in capsys.readouterr().err
 
