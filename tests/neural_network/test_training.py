@@ -281,7 +281,9 @@ def test_callbacks_see_the_scores_of_the_epoch(problem):
     assert Watch.seen == [row["valid_loss"] for row in model.history_]
 
 
-def test_progress_bar_is_shown_on_request_only(problem, capsys):
+def test_progress_bar_is_shown_on_request_only(problem, capsys, monkeypatch):
+    # a bar is cut at the width of the terminal
+    monkeypatch.setenv("COLUMNS", "200")
     X, y, _, _ = problem
     MLPRegressor((8,), max_epochs=2, random_state=0).fit(X, y)
     assert capsys.readouterr().err == ""
