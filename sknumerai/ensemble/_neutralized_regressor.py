@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
-import pandas as pd
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
@@ -19,7 +18,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.ensemble._delegation import params_of, router_of
-from sknumerai.preprocessing._feature_groups import positions_of
+from sknumerai.preprocessing._feature_groups import column_names, positions_of_either
 from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._neutralize_in_table import (
     neutralize_in_table,
@@ -161,11 +160,6 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         """
         caller = f"{type(self).__name__}.fit"
         read_table(self, X, reset=True)
-        if self.features is not None and self.feature_groups is not None:
-            raise ValueError(
-                f"{caller}: pass features or feature_groups, which names them by "
-                "group. Got both."
-            )
         full = not isinstance(self.proportion, Mapping) and self.proportion == 1
         if self.max_exposure is not None and (self.top_k is not None or not full):
             raise ValueError(
@@ -173,21 +167,13 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
                 "leave proportion and top_k at their defaults. Got "
                 f"proportion={self.proportion!r} and top_k={self.top_k!r}."
             )
-        if self.feature_groups is not None and not self.feature_groups:
-            raise ValueError(f"{caller}: feature_groups has no group.")
         residual_function(self.device, caller)
-        names = pd.RangeIndex(self.n_features_in_)
-        if hasattr(self, "feature_names_in_"):
-            names = pd.Index(self.feature_names_in_)
+        self._groups = positions_of_either(
+            self.features, self.feature_groups, column_names(self), caller
+        )
+        if not self._groups:
+            self._groups = [np.arange(self.n_features_in_)]
         check_proportion(self.proportion, self.feature_groups, caller)
-        groups_of_names = self.feature_groups
-        if groups_of_names is None:
-            chosen = names if self.features is None else self.features
-            groups_of_names = {"features": chosen}
-        self._groups = [
-            positions_of(columns, names, repr(name), caller)
-            for name, columns in groups_of_names.items()
-        ]
         params = params_of(self, "fit", self.estimator, groups, fit_params)
         self.estimator_ = clone(self.estimator).fit(X, y, **params)
         return self

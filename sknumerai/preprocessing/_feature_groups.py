@@ -51,6 +51,52 @@ def positions_of_groups(feature_groups, features, caller):
     ]
 
 
+def column_names(estimator):
+    """Names of the columns that an estimator was fitted to, or their positions."""
+    if hasattr(estimator, "feature_names_in_"):
+        return pd.Index(estimator.feature_names_in_)
+    return pd.RangeIndex(estimator.n_features_in_)
+
+
+def positions_of_either(features, feature_groups, columns, caller):
+    """Find features that are named at once or by group.
+
+    Parameters
+    ----------
+    features : list or None
+        Names of features, positions where there are no names.
+
+    feature_groups : dict of str to list, or None
+        The same by group.
+
+    columns : Index
+        What there is.
+
+    caller : str
+        Name to begin error messages with.
+
+    Returns
+    -------
+    positions : list of ndarray
+        Positions of the features of each group; empty if neither is given.
+
+    Raises
+    ------
+    ValueError
+        If both are given, or a feature is not there.
+    """
+    if features is not None and feature_groups is not None:
+        raise ValueError(
+            f"{caller}: pass features or feature_groups, which names them by group. "
+            "Got both."
+        )
+    if feature_groups is not None:
+        return positions_of_groups(feature_groups, columns, caller)
+    if features is None:
+        return []
+    return [positions_of(features, columns, "'features'", caller)]
+
+
 def positions_of(names, features, what, caller):
     """Find columns by name, or check positions where there are no names.
 

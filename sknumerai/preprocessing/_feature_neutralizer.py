@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import (
@@ -14,13 +13,18 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from sknumerai.preprocessing._feature_groups import positions_of
+from sknumerai.preprocessing._era_wise import eras_of_target
+from sknumerai.preprocessing._feature_groups import (
+    column_names,
+    positions_of,
+    positions_of_either,
+)
 from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._neutralize_in_table import neutralize_in_table
 from sknumerai.preprocessing._residuals import residual_function
 from sknumerai.preprocessing._rows import columns_of, read_columns, read_table
 from sknumerai.preprocessing._tables import find_eras
-from sknumerai.utils import ERA_LEVEL, with_index_of
+from sknumerai.utils import with_index_of
 
 
 class FeatureNeutralizer(TransformerMixin, BaseEstimator):
@@ -147,29 +151,13 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         """
         caller = f"{type(self).__name__}.fit"
         read_table(self, X, reset=True)
-        names = pd.RangeIndex(self.n_features_in_)
-        if hasattr(self, "feature_names_in_"):
-            names = pd.Index(self.feature_names_in_)
-        if self.features is not None and self.feature_groups is not None:
-            raise ValueError(
-                f"{caller}: pass features or feature_groups, which names them by "
-                "group. Got both."
-            )
-        if self.feature_groups is not None and not self.feature_groups:
-            raise ValueError(f"{caller}: feature_groups has no group.")
-        groups = {} if self.feature_groups is None else self.feature_groups
-        if self.features is not None:
-            groups = {"features": self.features}
-        self._groups = {
-            group: positions_of(columns, names, f"{group!r}", caller)
-            for group, columns in groups.items()
-        }
-        check_proportion(
-            self.proportion, groups if self.feature_groups is not None else None, caller
+        names = column_names(self)
+        self._groups = positions_of_either(
+            self.features, self.feature_groups, names, caller
         )
-        found = list(self._groups.values())
+        check_proportion(self.proportion, self.feature_groups, caller)
         self.features_ = np.unique(
-            np.concatenate([np.array([], dtype=np.intp), *found])
+            np.concatenate([np.array([], dtype=np.intp), *self._groups])
         )
         if self.columns is not None:
             self.columns_ = positions_of(self.columns, names, "columns", caller)
@@ -202,9 +190,8 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         neutral : ndarray or DataFrame of shape (n_samples, n_neutralized)
             The neutralized columns.
         """
-        in_y = ERA_LEVEL in _index_names(y) and ERA_LEVEL not in _index_names(X)
-        if groups is None and in_y:
-            groups = y.index.get_level_values(ERA_LEVEL)
+        if groups is None:
+            groups = eras_of_target(X, y)
         return self.fit(X, y).transform(X, groups=groups)
 
     def transform(self, X, groups=None):
@@ -233,7 +220,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         neutral = neutralize_in_table(
             values,
             table,
-            list(self._groups.values()),
+            self._groups,
             eras,
             check_proportion(self.proportion, self.feature_groups, caller)[None],
             residuals=residual_function(self.device, caller),
@@ -264,7 +251,3 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.requires_fit = True
         return tags
-
-
-def _index_names(values):
-    return getattr(getattr(values, "index", None), "names", ())
