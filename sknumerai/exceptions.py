@@ -5,6 +5,7 @@
 __all__ = [
     "HorizonWarning",
     "InterruptedFitWarning",
+    "LeakageError",
     "LeakageWarning",
     "MissingErasError",
     "OneEraWarning",
@@ -54,6 +55,35 @@ class UnknownHorizonError(LookupError):
     >>> issubclass(UnknownHorizonError, LookupError)
     True
     """
+
+
+class LeakageError(LookupError):
+    """Training rows tell something about the targets of test rows.
+
+    A LookupError for the same reason as :class:`MissingErasError`.
+
+    Parameters
+    ----------
+    message : str
+        What was found.
+
+    leaks : DataFrame or None, default=None
+        All findings, as :func:`sknumerai.model_selection.check_leakage` returns them.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import LeakageError
+    >>> issubclass(LeakageError, LookupError)
+    True
+    """
+
+    def __init__(self, message, leaks=None):
+        super().__init__(message)
+        self.leaks = leaks
+
+    def __reduce__(self):
+        # raised in a worker process it must arrive whole
+        return type(self), (self.args[0], self.leaks)
 
 
 class SubmissionError(RuntimeError):
