@@ -1,6 +1,6 @@
 """Instances of every estimator for scikit-learn's checks, and what may fail."""
 
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 
 from sknumerai.modules import MLP
 from tests.discovery import all_estimators
@@ -12,10 +12,15 @@ SETTINGS = {
     "ConvSELUClassifier": {"lr": 2e-3, "batch_size": 50, "max_epochs": 5},
     "ConvSELURegressor": {"lr": 2e-3, "batch_size": 50, "max_epochs": 15},
     "DenoisingAutoencoder": {"batch_size": 50, "max_epochs": 2},
+    "FoldAveragingRegressor": {"estimator": Ridge(), "cv": 2},
     "NeuralNetRegressor": {"module": MLP},
     "NeutralizedRegressor": {"estimator": Ridge()},
     "PermutationImportanceSelector": {"estimator": Ridge()},
+    "RankAveragingRegressor": {
+        "estimators": [("ridge", Ridge()), ("linear", LinearRegression())]
+    },
     "ResidualTargetRegressor": {"estimator": Ridge()},
+    "SeedAveragingRegressor": {"estimator": Ridge()},
     "SupervisedAutoencoderRegressor": {
         "lr": 5e-3,
         "batch_size": 50,
@@ -47,6 +52,7 @@ EXPECTED_FAILED_CHECKS = {
     "NeuralNetRegressor": WEIGHTS,
     "NeutralizedMLPRegressor": ACROSS_ROWS,
     "NeutralizedRegressor": ACROSS_ROWS,
+    "RankAveragingRegressor": ACROSS_ROWS,
     "SupervisedAutoencoderRegressor": WEIGHTS,
     "TabMRegressor": WEIGHTS,
 }

@@ -1,0 +1,202 @@
+"""What ensembles share: fitting their members, and averaging what these predict."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import _safe_indexing, assert_all_finite
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _check_method_params, check_array
+
+from sknumerai.utils import era_gaussian_ranks, era_normalized_ranks
+
+RANKS = {"uniform": era_normalized_ranks, "gaussian": era_gaussian_ranks}
+
+
+def check_target(y, caller):
+    """Read the target of an ensemble; members look at it more closely.
+
+    Several targets may have gaps, which members take or refuse.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Target.
+
+    caller : str
+        Name to begin error messages with.
+
+    Returns
+    -------
+    y : Series, DataFrame or ndarray
+        Pandas objects as they came: their name tells the horizon, their index the eras.
+    """
+    if y is None:
+        raise ValueError(f"{caller} requires y to be passed, but the target y is None.")
+    if isinstance(y, pd.Series | pd.DataFrame):
+        return y
+    y = check_array(
+        y,
+        dtype="numeric",
+        ensure_2d=False,
+        ensure_all_finite="allow-nan",
+        input_name="y",
+    )
+    if y.ndim == 1:
+        assert_all_finite(y, input_name="y")
+    return y
+
+
+def as_run(rows):
+    """Row positions as a slice where they are one run of rows, which is a view."""
+    if isinstance(rows, slice) or not len(rows):
+        return rows
+    if rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def fit_members(tasks, *, n_jobs, verbose, description):
+    """Fit estimators, some at a time.
+
+    Parameters
+    ----------
+    tasks : list of tuple
+        For each the estimator, X, y, the parameters of its ``fit``, and the rows to fit
+        to: a slice, positions, or None for all. Rows are taken where it is fitted, so
+        that processes share one X, and a memory map stays one.
+
+    n_jobs : int or None
+        Processes, as joblib takes it. It divides the threads of the machine by them.
+
+    verbose : bool or int
+        Whether to show a progress bar.
+
+    description : str
+        What the bar is called.
+
+    Returns
+    -------
+    fitted : list of estimator
+        In the order of the tasks.
+    """
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    fitted = parallel(delayed(_fit)(*task) for task in tasks)
+    if verbose:
+        from tqdm.auto import tqdm
+
+        fitted = tqdm(fitted, total=len(tasks), desc=description, unit="model")
+    return list(fitted)
+
+
+def rows_of_params(params, n_samples, rows):
+    """Metadata of some rows: what is as long as X is cut, the rest stays."""
+    return _check_method_params(Rows(n_samples), params, rows)
+
+
+class Rows:
+    """As many rows as there are: what metadata is compared with."""
+
+    def __init__(self, n_samples):
+        self.shape = (n_samples,)
+
+    def __len__(self):
+        return self.shape[0]
+
+
+def _fit(estimator, X, y, params, rows):
+    if rows is not None:
+        params = rows_of_params(params, len(y), rows)
+        X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+    return estimator.fit(X, y, **params)
+
+
+def check_weights(weights, n_members, caller, what="estimators"):
+    """Read the weights of members.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_members,), {"equal", "donate"} or None
+        Weights. "donate" doubles from each member to the next, the first two being
+        alike: 1/16, 1/16, 1/8, 1/4, 1/2 for five.
+
+    n_members : int
+        How many there are.
+
+    caller : str
+        Name to begin error messages with.
+
+    what : str, default="estimators"
+        What messages call the members.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_members,)
+        Float64, of sum 1.
+
+    Raises
+    ------
+    ValueError
+        If they are not as many, negative, not finite, or all 0.
+    """
+    if weights is None or (isinstance(weights, str) and weights == "equal"):
+        return np.full(n_members, 1 / n_members)
+    if isinstance(weights, str):
+        powers = np.arange(n_members, 0, -1.0)
+        powers[0] = max(n_members - 1.0, 0.0)
+        return 0.5**powers
+    numbers = np.asarray(weights, dtype=np.float64)
+    if numbers.shape != (n_members,):
+        raise ValueError(
+            f"{caller}: weights must be {n_members} numbers, one for each of the "
+            f"{what}. Got {weights!r}."
+        )
+    if not np.isfinite(numbers).all() or (numbers < 0).any() or not numbers.sum() > 0:
+        raise ValueError(
+            f"{caller}: weights must be finite and 0 or more, and not all 0. Got "
+            f"{weights!r}."
+        )
+    return numbers / numbers.sum()
+
+
+def average(predictions, weights, *, how, find_eras):
+    """Combine the predictions of members.
+
+    Parameters
+    ----------
+    predictions : iterable of ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        One after the other, so that a generator holds few of them at a time.
+
+    weights : ndarray of shape (n_members,)
+        Of sum 1. The median takes no notice of them.
+
+    how : {"mean", "median", "rank_mean", "uniform", "gaussian"}
+        Mean or median of the values, or mean of ranks within the era: in (0, 1)
+        ("rank_mean", "uniform") or Gaussian.
+
+    find_eras : callable
+        Gives the eras of the rows; called for ranks alone.
+
+    Returns
+    -------
+    combined : ndarray of the shape of a prediction
+        Float64, and float32 where members are averaged as they are and all predict
+        that.
+    """
+    if how == "median":
+        stack = np.stack([np.asarray(values) for values in predictions])
+        return np.median(stack, axis=0).astype(_float_type(stack.dtype), copy=False)
+    rank = RANKS.get("uniform" if how == "rank_mean" else how)
+    eras = None if rank is None else find_eras()
+    total, kind = None, np.float32
+    for values, weight in zip(predictions, weights):
+        values = np.asarray(values)
+        kind = np.result_type(kind, _float_type(values.dtype))
+        values = values.astype(np.float64) if rank is None else rank(values, eras)
+        values *= weight
+        total = values if total is None else np.add(total, values, out=total)
+    return total if rank else total.astype(kind, copy=False)
+
+
+def _float_type(dtype):
+    return np.float32 if dtype == np.float32 else np.float64

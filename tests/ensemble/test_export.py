@@ -1,0 +1,23 @@
+"""Ensembles are exported by value; one file for all of them."""
+
+from sklearn.linear_model import Ridge
+
+from sknumerai.datasets import make_numerai
+from sknumerai.ensemble import (
+    FoldAveragingRegressor,
+    RankAveragingRegressor,
+    SeedAveragingRegressor,
+)
+from sknumerai.submission import export_model
+
+
+def test_can_be_exported(tmp_path):
+    data = make_numerai(n_eras=8, n_samples_per_era=40, n_features=5, random_state=0)
+    model = RankAveragingRegressor(
+        [
+            ("seeds", SeedAveragingRegressor(Ridge(), aggregation="rank_mean")),
+            ("folds", FoldAveragingRegressor(Ridge(), 2, aggregation="median")),
+        ]
+    )
+    export_model(model.fit(data.data, data.target), tmp_path / "model.pkl")
+    assert (tmp_path / "model.pkl").stat().st_size > 0
