@@ -57,16 +57,18 @@ class _BlockedAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, k, v, scale, dropout, seed):
         out, norm = torch.empty_like(q), q.new_empty(*q.shape[:-1], 1)
-        draws = _Draws(q, dropout, seed)
         q_in_bits, k_cols = q * (scale * math.log2(math.e)), k.mT.contiguous()
-        v_cols = (v * draws.scale).mT.contiguous()
-        for head, rows, weights in _blocks(q):
+        v_cols = v.mT.contiguous()
+        if dropout:
+            draws = _Draws(q, dropout, seed)
+            v_cols *= draws.scale
+        for head, rows, weights, *kept in _blocks(q, 2 if dropout else 1):
             torch.mm(q_in_bits[head, rows], k_cols[head], out=weights)
             top = weights.amax(dim=1, keepdim=True)
             weights.sub_(top).exp2_()
             total = weights.sum(dim=1, keepdim=True)
             if dropout:
-                weights.mul_(draws.next(weights))
+                weights = draws.keep(weights, head, rows, out=kept[0])
             torch.div(weights @ v_cols[head].T, total, out=out[head, rows])
             torch.add(top, total.log2_(), out=norm[head, rows])
         ctx.save_for_backward(q, k, v, out, norm)
@@ -83,80 +85,106 @@ class _BlockedAttention(torch.autograd.Function):
             )
         q, k, v, out, norm = ctx.saved_tensors
         scale, dropout, seed = ctx.settings
-        draws = _Draws(q, dropout, seed)
         centre = (out * grad).sum(dim=-1, keepdim=True)
-        grad = grad * draws.scale
         # one more column subtracts a number from each row of a product
         one = q.new_ones(*q.shape[:-1], 1)
         k_cols = torch.cat([k, one], dim=-1).mT.contiguous()
-        v_cols = torch.cat([v, one], dim=-1).mT.contiguous()
         q_in_bits = torch.cat([q * (scale * math.log2(math.e)), -norm], dim=-1)
-        shift = torch.zeros_like(centre) if dropout else -centre
-        shifted_grad = torch.cat([grad, shift], dim=-1)
+        if dropout:
+            draws = _Draws(q, dropout, seed)
+            grad = grad * draws.scale
+            left, v_cols = grad, v.mT.contiguous()
+        else:
+            left = torch.cat([grad, -centre], dim=-1)
+            v_cols = torch.cat([v, one], dim=-1).mT.contiguous()
         q_cols, grad_cols = (q * scale).mT.contiguous(), grad.mT.contiguous()
         dq = torch.empty_like(q)
         dk, dv = torch.zeros_like(q_cols), torch.zeros_like(grad_cols)
-        slope_store = None
-        for head, rows, weights in _blocks(q):
-            if slope_store is None:
-                slope_store = torch.empty_like(weights)
-            slope = slope_store[: len(weights)]
+        for head, rows, weights, slope, *kept in _blocks(q, 3 if dropout else 2):
             torch.mm(q_in_bits[head, rows], k_cols[head], out=weights)
             weights.exp2_()
-            torch.mm(shifted_grad[head, rows], v_cols[head], out=slope)
+            torch.mm(left[head, rows], v_cols[head], out=slope)
             if dropout:
-                keep = draws.next(weights)
-                slope.mul_(keep).sub_(centre[head, rows]).mul_(weights)
-                weights.mul_(keep)
+                kept = draws.keep(weights, head, rows, out=kept[0])
+                slope.mul_(kept).addcmul_(weights, centre[head, rows], value=-1)
             else:
+                kept = weights
                 slope.mul_(weights)
-            dv[head].addmm_(grad_cols[head, :, rows], weights)
+            dv[head].addmm_(grad_cols[head, :, rows], kept)
             dk[head].addmm_(q_cols[head, :, rows], slope)
             torch.mm(slope, k_cols[head, :-1].T, out=dq[head, rows])
         return dq.mul_(scale), dk.mT, dv.mT, None, None, None
 
 
 class _Draws:
-    """Which weights are kept, block after block, the same for the same seed.
+    """Which weights are kept, the same for the same seed, in whatever order one asks.
+
+    A weight is dropped where ``factor[query] * place[key] + shift[query]``, modulo
+    2**32, is below ``dropout * 2**32``. Factor and shift are drawn anew for each query
+    of each head and step, so what queries lose is independent. The places of keys are
+    drawn for each head and step, no two of them equal, so that any two weights of a query
+    are independent too (up to 2**-18 for 5,000 keys). It is two passes over memory in the
+    cache; drawing numbers one by one takes several times as long.
 
     Parameters
     ----------
-    like : torch.Tensor
-        Has the device.
+    like : torch.Tensor of shape (n_heads, n_rows, d_head)
+        Has the device and the sizes.
 
     dropout : float
-        Share that is dropped.
+        Share that is dropped, rounded to a multiple of 2**-32.
 
-    seed : int or None
-        Of the generator; None where nothing is dropped.
+    seed : int
+        Of the generator.
     """
 
     def __init__(self, like, dropout, seed):
-        # 16 random bits decide on a weight: four times faster than a number for each
-        self.n_dropped = round(dropout * 2**16)
-        self.scale = 2**16 / max(2**16 - self.n_dropped, 1)
-        if seed is not None:
-            self.generator = torch.Generator(device=like.device).manual_seed(seed)
+        n_heads, n_rows, _ = like.shape
+        n_dropped = min(max(round(dropout * 2**32), 1), 2**32 - 1)
+        self.last_dropped = n_dropped - 2**31 - 1
+        self.scale = 2**32 / (2**32 - n_dropped)
+        self.factor, self.place, self.shift = torch.randint(
+            -(2**31),
+            2**31,
+            (3, n_heads, n_rows, 1),
+            dtype=torch.int32,
+            device=like.device,
+            generator=torch.Generator(device=like.device).manual_seed(seed),
+        )
+        self.factor |= 1
+        # the low bits count the keys: two that were equal would be dropped together
+        keys = torch.arange(n_rows, dtype=torch.int32, device=like.device)
+        self.place = (self.place.mT << n_rows.bit_length()) | keys
 
-    def next(self, weights):
-        """Return the factor of each weight, 0 or 1; `scale` makes up for the dropped."""
-        n = weights.numel()
-        bits = torch.empty(-(-n // 4), dtype=torch.int64, device=weights.device)
-        bits.random_(-(2**63), None, generator=self.generator)
-        bits = bits.view(torch.int16)[:n].view(weights.shape)
-        keep = torch.empty_like(weights)
-        return torch.ge(bits, self.n_dropped - 2**15, out=keep)
+    def keep(self, weights, head, rows, *, out):
+        """Write a block's weights into `out`, 0 for those that are dropped.
+
+        `scale` makes up for these.
+        """
+        single = out.element_size() == 4
+        shape = out.shape
+        bits = out.view(torch.int32) if single else self.place.new_empty(shape)
+        torch.mul(self.factor[head, rows], self.place[head], out=bits)
+        bits.add_(self.shift[head, rows])
+        if not single:
+            return torch.mul(weights, bits > self.last_dropped, out=out)
+        # the one operation that compares and chooses in one pass; it takes what to
+        # choose from, what to compare and with what
+        torch.ops.aten.threshold_backward.grad_input(
+            weights.view(torch.int32), bits, self.last_dropped, grad_input=bits
+        )
+        return out
 
 
-def _blocks(q):
-    """Yield heads, slices of queries and memory for their weights, the same for all."""
+def _blocks(q, n):
+    """Yield heads, slices of queries and memory for n blocks, the same for all."""
     n_heads, n_rows, _ = q.shape
     most = _BLOCK_OF_OTHER_DEVICES
     if q.device.type == "cpu":
         most = _BLOCK * torch.get_num_threads()
     step = max(1, min(most // max(1, n_rows), n_rows))
-    weights = q.new_empty(step, n_rows)
+    stores = q.new_empty(n, step, n_rows)
     for head in range(n_heads):
         for first in range(0, n_rows, step):
             rows = slice(first, min(first + step, n_rows))
-            yield head, rows, weights[: rows.stop - first]
+            yield head, rows, *stores[:, : rows.stop - first]

@@ -193,16 +193,68 @@ def test_dropout_of_attention_is_that_of_a_mask(monkeypatch):
     dropped = _BlockedAttention.apply(*wide, eye, 0.6, share, seed)
     weights = torch.softmax(0.6 * q @ k.mT, -1)
     keep = (dropped / weights).round(decimals=6)
-    factor = 2**16 / (2**16 - round(share * 2**16))
-    assert set(keep.unique().tolist()) == {0.0, round(factor, 6)}
+    assert set(keep.unique().tolist()) == {0.0, round(1 / (1 - share), 6)}
     inputs = [t.clone().requires_grad_() for t in (q, k, v)]
     plain = (torch.softmax(0.6 * inputs[0] @ inputs[1].mT, -1) * keep) @ inputs[2]
     torch.testing.assert_close(
         _BlockedAttention.apply(q, k, v, 0.6, share, seed), plain, rtol=1e-5, atol=1e-6
     )
+    # gradients of all, and the mask that float32 makes in another way
+    grad = torch.randn(4, n, d, dtype=torch.float64)
+    expected = torch.autograd.grad(plain, inputs, grad)
+    for dtype, close in (torch.float64, 1e-5), (torch.float32, 1e-4):
+        ours = [t.detach().to(dtype).requires_grad_() for t in inputs]
+        out = _BlockedAttention.apply(*ours, 0.6, share, seed)
+        found = torch.autograd.grad(out, ours, grad.to(dtype))
+        for a, b in zip(found, expected):
+            torch.testing.assert_close(a.double(), b, rtol=close, atol=close)
     assert torch.autograd.gradcheck(
         lambda *qkv: _BlockedAttention.apply(*qkv, 0.6, share, seed), inputs
     )
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_draws_of_dropout_are_independent(share):
+    """Between queries, keys, heads and steps: standard errors of what chance gives."""
+    n_heads, n = 3, 600
+
+    def mask(seed):
+        draws = _attention._Draws(torch.empty(n_heads, n, 4), share, seed)
+        one, rows = torch.ones(n, n), slice(0, n)
+        kept = [draws.keep(one, h, rows, out=torch.empty(n, n)) for h in range(n_heads)]
+        return (torch.stack(kept).double() - 1 + share) / (share * (1 - share)) ** 0.5
+
+    x, after = mask(1), mask(2)
+    assert torch.equal(x, mask(1))
+    products = {"mean": x, "heads": x[0] * x[1], "steps": x * after}
+    products["keys of queries"] = x[0] * x[0].T * (1 - torch.eye(n))
+    products["rectangles"] = (
+        x[:, 1:, 1:] * x[:, :-1, 1:] * x[:, 1:, :-1] * x[:, :-1, :-1]
+    )
+    for name, y in {"keys": x, "queries": x.mT}.items():
+        for lag in (1, 2, 3, 64):
+            products[f"{name}, {lag} apart"] = y[..., lag:] * y[..., :-lag]
+        products[f"three {name}"] = y[..., 2:] * y[..., 1:-1] * y[..., :-2]
+    for name, product in products.items():
+        error = product.mean() * product.numel() ** 0.5
+        assert error.abs() < 4, (name, error)
+    for dim in (1, 2):
+        # sums spread as binomial ones, and no two queries or keys are alike
+        sums = x.sum(dim).square() / n
+        assert (sums.mean() - 1).abs() < 4 * (2 / sums.numel()) ** 0.5
+        rows = x[0] if dim == 2 else x[0].T
+        alike = (rows @ rows.T / n**0.5).fill_diagonal_(0).abs().max()
+        assert alike < 7
+
+
+def test_draws_of_dropout_at_the_ends():
+    for share, least in ((1e-12, 1.0), (1 - 1e-12, 0.0)):
+        draws = _attention._Draws(torch.empty(1, 50, 4), share, 0)
+        one = torch.ones(50, 50)
+        kept = draws.keep(one, 0, slice(0, 50), out=torch.empty(50, 50))
+        assert (kept == least).all() and draws.scale >= 1
+        half = draws.keep(one.half(), 0, slice(0, 50), out=torch.empty(50, 50).half())
+        assert torch.equal(half.float(), kept)
 
 
 def test_dropout_of_attention_keeps_the_mean():
