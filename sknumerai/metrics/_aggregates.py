@@ -20,7 +20,12 @@ def check_aggregate(aggregate, caller):
 
 
 def aggregate_scores(scores, aggregate):
-    """Aggregate the scores of a Series to a float, those of a DataFrame by column."""
+    """Aggregate the scores of a Series to a float, those of a DataFrame by column.
+
+    Without an aggregate they stay as they are.
+    """
+    if aggregate is None:
+        return scores
     if not callable(aggregate):
         return statistic_by_model(AGGREGATES[aggregate], scores)
     if isinstance(scores, pd.Series):

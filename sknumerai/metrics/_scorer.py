@@ -173,21 +173,67 @@ class EraScorer(BaseEraScorer):
 
     def __call__(self, estimator, X, y, groups=None):
         # documented in the class, which is what help() of a scorer shows
-        rows = ScoredRows(estimator, X, y, groups, repr(self))
+        rows = self._rows(estimator, X, y, groups)
+        score = as_float(self._scores(rows, self.aggregate), self.metric)
+        return score if self.greater_is_better else -score
+
+    def era_table(self, estimator, X, y, groups=None):
+        """Score each era.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator.
+
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets, of which the first column is scored.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row. By default the index level "era" of X, else of y.
+
+        Returns
+        -------
+        table : DataFrame of shape (n_eras, 1)
+            Rows are the eras that have a target, in the order of their numbers. The
+            column is named after the metric.
+
+        Raises
+        ------
+        ScoringError
+            As of calling the scorer, and if the metric aggregates the eras itself.
+        """
+        rows = self._rows(estimator, X, y, groups)
+        scores = self._scores(rows, None)
+        if not isinstance(scores, pd.Series):
+            # of rows that are all of one era metrics may give its score
+            scores = pd.Series([as_float(scores, self.metric)], rows.eras.labels)
+            scores.index.name = ERA_LEVEL
+        name = getattr(self.metric, "__name__", "score").removesuffix("_score")
+        return (scores if self.greater_is_better else -scores).to_frame(name)
+
+    def _rows(self, estimator, X, y, groups):
+        rows = ScoredRows(estimator, X, y, groups, repr(self), stacklevel=4)
         if rows.n_not_finite:
             raise ValueError(
                 f"{rows.say_not_finite()} A search leaves out such a setting with "
                 "error_score=np.nan."
             )
-        sides = SideInputs() if self.side_inputs is None else self.side_inputs
         name = getattr(rows.y_true, "name", None)
-        warn_of_horizons(name, rows.caller, benchmark=sides.get("benchmark"))
+        benchmark = (self.side_inputs or {}).get("benchmark")
+        warn_of_horizons(name, rows.caller, benchmark=benchmark, stacklevel=3)
+        return rows
+
+    def _scores(self, rows, aggregate):
+        """The aggregate of the eras' scores, or without one the scores."""
+        sides = SideInputs() if self.side_inputs is None else self.side_inputs
         try:
-            score = as_float(self._score(rows, sides), self.metric)
+            return self._score(rows, sides, aggregate)
         except ValueError as error:
             # a search of Optuna would swallow it and refit default parameters
             raise ScoringError(str(error)) from error
-        return score if self.greater_is_better else -score
 
     def __repr__(self):
         said = [getattr(self.metric, "__name__", repr(self.metric))]
@@ -201,18 +247,18 @@ class EraScorer(BaseEraScorer):
         said += [f"{name}={describe_input(value)}" for name, value in given.items()]
         return f"make_era_scorer({', '.join(said)})"
 
-    def _score(self, rows, sides):
+    def _score(self, rows, sides, aggregate):
         params = self.metric_params or {}
         parameters = parameters_of(self.metric)
         names = list(sides)
         if "features" not in sides and needs_features(self.metric):
             names.append("features")
         if "groups" not in parameters:
-            return self._score_eras(rows, sides, names, params)
+            return self._score_eras(rows, sides, names, params, aggregate)
         if "aggregate" not in parameters:
             if parameters["groups"].default is not Parameter.empty:
-                return self._score_eras(rows, sides, names, params)
-            return self._score_whole(rows, sides, names, params)
+                return self._score_eras(rows, sides, names, params, aggregate)
+            return self._score_whole(rows, sides, names, params, aggregate)
         y_true = rows.labelled_target() if names else rows.y_true
         # inputs by keyword are of rows that the metric knows itself, such as `previous`
         given = {
@@ -224,13 +270,13 @@ class EraScorer(BaseEraScorer):
         if any(isinstance(value, ColumnsOfX) for value in given.values()):
             scores = self._score_chunks(rows, y_true, params, given)
             if scores is not None:
-                return aggregate_scores(scores, self.aggregate)
+                return aggregate_scores(scores, aggregate)
             given = _taken(given, slice(None), rows, rows.index, {})
         return self.metric(
             y_true,
             rows.y_pred,
             groups=rows.labels,
-            aggregate=self.aggregate,
+            aggregate=aggregate,
             **params,
             **given,
         )
@@ -265,22 +311,22 @@ class EraScorer(BaseEraScorer):
             found.append(scores)
         return pd.concat(found)
 
-    def _score_whole(self, rows, sides, names, params):
+    def _score_whole(self, rows, sides, names, params, aggregate):
         """Score by a metric that needs the eras and aggregates them itself."""
         every = slice(0, rows.n_samples)
         given = {name: rows.cut(name, sides)(every) for name in names}
         labels = np.asarray(rows.labels)
         score = self.metric(rows.y_true, rows.y_pred, groups=labels, **params, **given)
         if isinstance(score, pd.Series):
-            return aggregate_scores(score, self.aggregate)
-        if self.aggregate != "mean":
+            return aggregate_scores(score, aggregate)
+        if aggregate != "mean":
             raise ValueError(
                 f"{rows.caller}: the metric aggregates the eras itself. Leave "
                 "aggregate out, or let the metric give a Series of era scores."
             )
         return score
 
-    def _score_eras(self, rows, sides, names, params):
+    def _score_eras(self, rows, sides, names, params, aggregate):
         """Score by a metric that knows one era."""
         takes = {name: rows.cut(name, sides) for name in names}
         target = check_target(rows.y_true, rows.caller)
@@ -292,7 +338,7 @@ class EraScorer(BaseEraScorer):
             labels.append(label)
             scores.append(as_float(score, self.metric))
         index = pd.Index(np.array(labels), name=ERA_LEVEL)
-        return aggregate_scores(pd.Series(scores, index=index), self.aggregate)
+        return aggregate_scores(pd.Series(scores, index=index), aggregate)
 
 
 def needs_features(metric):

@@ -1,12 +1,15 @@
-"""Splitters that keep eras whole and know how far targets reach."""
+"""Splits that keep eras whole, and evaluation without leaks and copies."""
 
 from sknumerai.model_selection._combinatorial_k_fold import (
     CombinatorialPurgedGroupKFold,
 )
 from sknumerai.model_selection._embargo import embargo_for
+from sknumerai.model_selection._era_cross_val_predict import era_cross_val_predict
+from sknumerai.model_selection._era_cross_validate import era_cross_validate
 from sknumerai.model_selection._leakage import check_leakage
 from sknumerai.model_selection._purged_k_fold import PurgedGroupKFold
 from sknumerai.model_selection._split_table import split_table
+from sknumerai.model_selection._stratified_sample import era_stratified_sample
 from sknumerai.model_selection._time_series_split import GroupTimeSeriesSplit
 
 __all__ = [
@@ -15,5 +18,8 @@ __all__ = [
     "PurgedGroupKFold",
     "check_leakage",
     "embargo_for",
+    "era_cross_val_predict",
+    "era_cross_validate",
+    "era_stratified_sample",
     "split_table",
 ]

@@ -1,0 +1,69 @@
+"""Estimators that tell what they were given. Worker processes import them."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+
+
+def file_of(values):
+    """Name of the file that an array or a frame is a memory map of, or None."""
+    array = values.to_numpy() if hasattr(values, "to_numpy") else values
+    while array is not None:
+        if isinstance(array, np.memmap):
+            return str(array.filename)
+        array = getattr(array, "base", None)
+    return None
+
+
+class Probe(RegressorMixin, BaseEstimator):
+    """Predicts the first feature; tells the files of what it was given."""
+
+    def __init__(self, whole=None):
+        self.whole = whole
+
+    def fit(self, X, y):
+        self.fit_file_, self.fit_shape_ = file_of(X), X.shape
+        self.y_is_view_ = not np.asarray(y).flags.owndata
+        return self
+
+    def predict(self, X):
+        self.predict_file_ = file_of(X)
+        first = X.iloc[:, 0] if hasattr(X, "iloc") else X[:, 0]
+        return np.asarray(first, dtype=np.float64)
+
+
+class Counting(RegressorMixin, BaseEstimator):
+    """Counts its predictions in all copies of itself."""
+
+    calls: list = []
+
+    def fit(self, X, y):
+        self.mean_ = float(np.mean(y))
+        return self
+
+    def predict(self, X):
+        self.calls.append(len(X))
+        return np.asarray(X)[:, 0] + self.mean_
+
+
+class Failing(Counting):
+    """Cannot be fitted on more than `most` rows, or scored on an era's number."""
+
+    def __init__(self, most=10):
+        self.most = most
+
+    def fit(self, X, y):
+        if len(X) > self.most:
+            raise RuntimeError(f"more than {self.most} rows")
+        return super().fit(X, y)
+
+
+class TakesGroups(Counting):
+    """Remembers the eras that it was given."""
+
+    def fit(self, X, y, groups=None):
+        self.fit_groups_ = groups
+        return super().fit(X, y)
+
+    def predict(self, X, groups=None):
+        self.predict_groups_ = groups
+        return super().predict(X)
