@@ -8,10 +8,16 @@ import pandas as pd
 from sknumerai.metrics._by_era import score_by_era
 from sknumerai.metrics._correlation import centered
 from sknumerai.metrics._cuts import MAX_MISSING
-from sknumerai.metrics._inputs import check_no_infinity, row_index
+from sknumerai.metrics._inputs import check_no_infinity
 from sknumerai.metrics._sides import Side
-from sknumerai.metrics._snapshots import same_rows
-from sknumerai.utils import check_eras, gaussian_ranks, one_era, signed_power
+from sknumerai.utils import (
+    check_eras,
+    gaussian_ranks,
+    one_era,
+    row_index,
+    same_rows,
+    signed_power,
+)
 
 
 def alpha_score(

@@ -13,12 +13,11 @@ from sknumerai.metrics._inputs import (
     check_predictions,
     check_target,
     find_eras,
-    row_index,
     row_labels,
 )
 from sknumerai.metrics._ranked import RankTables
 from sknumerai.metrics._sides import Side
-from sknumerai.utils import ERA_LEVEL
+from sknumerai.utils import ERA_LEVEL, row_index
 
 
 def era_scores(metric, y_true, y_pred, *others, groups=None):

@@ -4,8 +4,8 @@
 
 import numpy as np
 
-from sknumerai.metrics._inputs import all_finite
 from sknumerai.metrics._ranked import RankedColumns
+from sknumerai.utils import all_finite
 
 # Most of an era's rows that may be missing, the limit of numerai-tools.
 MAX_MISSING = 0.2

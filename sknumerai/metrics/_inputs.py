@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from sknumerai.utils import ERA_LEVEL, check_eras, one_era
+from sknumerai.utils import ERA_LEVEL, all_finite, as_numbers, check_eras, one_era
 
 NAMES = ("y_true", "y_pred", "the third input", "the fourth input")
 
@@ -66,14 +66,6 @@ def _refuse(bad, what, y_pred, caller):
     )
 
 
-def all_finite(values):
-    """Whether no value is NaN or infinite: one pass, no copy, False on an overflow."""
-    if values.dtype.kind != "f":
-        return True
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(values.sum()))
-
-
 def check_min_coverage(min_coverage, caller):
     """Raise if `min_coverage` is no share."""
     if not (isinstance(min_coverage, Real) and 0 <= min_coverage <= 1):
@@ -113,18 +105,6 @@ def find_eras(
     return one_era(len(y_true)) if eras is None else eras
 
 
-def row_index(y_true, y_pred):
-    """The index that says which rows are scored, or None."""
-    found = None
-    for values in (y_true, y_pred):
-        index = getattr(values, "index", None)
-        if isinstance(index, pd.Index):
-            if not isinstance(index, pd.RangeIndex):
-                return index
-            found = index
-    return found
-
-
 def row_labels(index):
     """What tells the rows of an era apart: the index without eras, or None."""
     if index is None or isinstance(index, pd.RangeIndex):
@@ -132,27 +112,3 @@ def row_labels(index):
     if ERA_LEVEL not in index.names:
         return index
     return index.droplevel(ERA_LEVEL) if index.nlevels > 1 else None
-
-
-def as_numbers(values, name, caller):
-    """An array of numbers, NaN where a value is missing; floats stay what they are."""
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float64).filled(np.nan)
-    array = np.asarray(values)
-    if array.dtype.kind in "biuf":
-        return array
-    try:
-        if array.dtype.kind in "cmM":
-            raise TypeError
-        if isinstance(values, pd.Series | pd.DataFrame):
-            # pandas' nullable types come as objects
-            return values.to_numpy(dtype=np.float64, na_value=np.nan)
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        where = ""
-        if isinstance(values, pd.DataFrame):
-            numeric = values.select_dtypes("number").columns
-            where = f" in columns {list(values.columns.difference(numeric))[:3]}"
-        raise ValueError(
-            f"{caller}: {name} must be numbers. Got {array.dtype} values{where}."
-        ) from error

@@ -12,17 +12,16 @@ import pandas as pd
 from sknumerai.metrics._churn import rank_churn
 from sknumerai.metrics._cuts import MAX_MISSING
 from sknumerai.metrics._feature_neutral import residuals
-from sknumerai.metrics._inputs import check_min_coverage, row_index
+from sknumerai.metrics._inputs import check_min_coverage
 from sknumerai.metrics._sides import Side
 from sknumerai.metrics._snapshots import (
     check_share,
     compare_snapshots,
     cut_previous,
     cut_snapshots,
-    same_rows,
     score_pairs,
 )
-from sknumerai.utils import gaussian_ranks
+from sknumerai.utils import gaussian_ranks, row_index, same_rows
 
 
 def neutral_churn_score(

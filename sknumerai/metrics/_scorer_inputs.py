@@ -8,7 +8,6 @@ from sklearn.utils.validation import _num_samples
 
 from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._columns_of_x import ColumnsOfX
-from sknumerai.metrics._inputs import row_index
 from sknumerai.metrics._scored_predictions import (
     as_predictions,
     count_not_finite,
@@ -17,7 +16,7 @@ from sknumerai.metrics._scored_predictions import (
 )
 from sknumerai.metrics._side_inputs import is_pandas, with_index
 from sknumerai.metrics._sides import PLAIN, Side
-from sknumerai.utils import ERA_LEVEL, check_eras, warn_of_leakage
+from sknumerai.utils import ERA_LEVEL, check_eras, row_index, warn_of_leakage
 
 # Side inputs of more columns are cut era by era, and never copied as a whole.
 MATCHED_COLUMNS = 16

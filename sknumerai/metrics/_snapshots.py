@@ -259,32 +259,6 @@ def score_pairs(function, now, before, min_overlap):
     return out
 
 
-def same_rows(values):
-    """Yield the rows that models have, and the models that have just these.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n, m)
-        NaN where a model has no value.
-
-    Yields
-    ------
-    rows : ndarray of shape (n,)
-        Mask of the rows, at least one of them True.
-
-    columns : ndarray
-        Positions of the models.
-    """
-    known = ~np.isnan(values)
-    if known.all() and len(values):
-        yield known[:, 0], np.arange(values.shape[1])
-        return
-    patterns, which = np.unique(known, axis=1, return_inverse=True)
-    for p, rows in enumerate(patterns.T):
-        if rows.any():
-            yield rows, np.flatnonzero(which.ravel() == p)
-
-
 def check_share(value, name, caller):
     """Raise if a parameter is not a share between 0 and 1."""
     if not (isinstance(value, Real) and 0 <= value <= 1):

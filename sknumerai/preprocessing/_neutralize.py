@@ -7,10 +7,10 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sknumerai.metrics._snapshots import same_rows
 from sknumerai.preprocessing._feature_groups import positions_of_groups
 from sknumerai.preprocessing._residuals import residual_function, residuals_of_top
 from sknumerai.preprocessing._rows import each_era, like, read_columns
+from sknumerai.utils import same_rows
 
 
 def neutralize(

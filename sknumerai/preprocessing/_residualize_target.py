@@ -4,10 +4,9 @@
 
 import numpy as np
 
-from sknumerai.metrics._snapshots import same_rows
 from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._rows import each_era, like, read_columns
-from sknumerai.utils import least_squares_residuals
+from sknumerai.utils import least_squares_residuals, same_rows
 
 
 def residualize_target(y, by, *, groups=None, proportion=1.0):

@@ -6,9 +6,16 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
-from sknumerai.metrics._inputs import all_finite, as_numbers, row_index
-from sknumerai.metrics._sides import Side
-from sknumerai.utils import ERA_LEVEL, check_eras, one_era, refuse_era_column
+from sknumerai.utils import (
+    ERA_LEVEL,
+    AlignedInput,
+    all_finite,
+    as_numbers,
+    check_eras,
+    one_era,
+    refuse_era_column,
+    row_index,
+)
 
 
 def read_columns(values, name, caller):
@@ -135,8 +142,8 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
     known : ndarray of shape (n_rows_of_the_era,) or None
         Which rows these are; None for all.
     """
-    index, n_samples = row_index(None, columns), len(columns)
-    side = Side(names[1], others, index, n_samples, caller, of=names[0], ranked=False)
+    index, n_samples = row_index(columns), len(columns)
+    side = AlignedInput(names[1], others, index, n_samples, caller, of=names[0])
     absent = 0 if side.positions is None else int((side.positions < 0).sum())
     if absent and not gaps:
         raise ValueError(

@@ -1,5 +1,6 @@
 """The era look-up, ranks and linear algebra that every subpackage shares."""
 
+from sknumerai.utils._aligned_input import AlignedInput, row_index
 from sknumerai.utils._eras import (
     ERA_LEVEL,
     LIVE_ERA,
@@ -18,6 +19,7 @@ from sknumerai.utils._linalg import (
     pearson_correlation,
     unit_columns,
 )
+from sknumerai.utils._numbers import all_finite, as_numbers, same_rows
 from sknumerai.utils._optional import import_optional
 from sknumerai.utils._ordering import Scratch, stable_order
 from sknumerai.utils._ranks import (
@@ -32,8 +34,11 @@ from sknumerai.utils._ranks import (
 __all__ = [
     "ERA_LEVEL",
     "LIVE_ERA",
+    "AlignedInput",
     "Eras",
     "Scratch",
+    "all_finite",
+    "as_numbers",
     "average_ranks",
     "check_eras",
     "era_gaussian_ranks",
@@ -49,6 +54,8 @@ __all__ = [
     "orthogonalize",
     "pearson_correlation",
     "refuse_era_column",
+    "row_index",
+    "same_rows",
     "signed_power",
     "stable_order",
     "target_horizon",
