@@ -25,8 +25,8 @@ from sknumerai.preprocessing._neutralize_in_table import (
     reduce_in_table,
 )
 from sknumerai.preprocessing._residuals import residual_function
-from sknumerai.preprocessing._rows import like, read_columns, read_table
-from sknumerai.preprocessing._tables import find_eras
+from sknumerai.preprocessing._rows import like, read_columns
+from sknumerai.preprocessing._tables import find_eras, read_table
 from sknumerai.utils import era_gaussian_ranks
 
 
@@ -67,8 +67,9 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         They are no longer in the units of the target then.
 
     device : str, default=None
-        Torch device that neutralizes, for example "cuda". None computes with NumPy, as
-        a model that is exported must.
+        Torch device that neutralizes, for example "cuda". None computes with NumPy.
+        Fitted with "cuda", the CPU computes where there is none, as where an exported
+        model runs.
 
     Attributes
     ----------
@@ -167,7 +168,7 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
                 "leave proportion and top_k at their defaults. Got "
                 f"proportion={self.proportion!r} and top_k={self.top_k!r}."
             )
-        residual_function(self.device, caller)
+        self._residuals = residual_function(self.device, caller)
         self._groups = positions_of_either(
             self.features, self.feature_groups, column_names(self), caller
         )
@@ -216,7 +217,7 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             self._groups,
             eras,
             check_proportion(self.proportion, self.feature_groups, caller)[None],
-            residuals=residual_function(self.device, caller),
+            residuals=self._residuals,
             top_k=self.top_k,
             caller=caller,
         )

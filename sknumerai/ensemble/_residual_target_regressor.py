@@ -25,8 +25,16 @@ from sklearn.utils.validation import (
 from sknumerai.ensemble._delegation import params_of, router_of
 from sknumerai.preprocessing import residualize_target
 from sknumerai.preprocessing._feature_groups import positions_of
-from sknumerai.preprocessing._rows import columns_of, like, read_table
+from sknumerai.preprocessing._rows import like
+from sknumerai.preprocessing._tables import columns_of, read_table
 from sknumerai.utils import ERA_LEVEL
+
+
+class _NotStored:
+    """Stands for the benchmark in the pickle of a fitted model."""
+
+    def __repr__(self):
+        return "<not stored>"
 
 
 class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -54,8 +62,7 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
     Attributes
     ----------
     estimator_ : estimator
-        The fitted regressor. It is all that predicts: export it rather than this
-        object, which keeps `by`.
+        The fitted regressor. It is all that predicts.
 
     n_features_in_ : int
         Number of features.
@@ -67,6 +74,12 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
     --------
     sknumerai.preprocessing.residualize_target : The target that is learned.
     NeutralizedRegressor : Takes it out of the predictions instead.
+
+    Notes
+    -----
+    A pickle of a fitted model is without the benchmark, which predicting does not need.
+    To fit it again set `by` anew; :func:`sklearn.base.clone` of the object that was
+    fitted keeps it.
 
     Examples
     --------
@@ -84,7 +97,7 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
-        "by": [StrOptions({"X"}), "array-like", None],
+        "by": [StrOptions({"X"}), "array-like", None, _NotStored],
         "proportion": [Interval(Real, 0, 1, closed="both")],
     }
 
@@ -119,6 +132,11 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
             Fitted estimator.
         """
         caller = f"{type(self).__name__}.fit"
+        if isinstance(self.by, _NotStored):
+            raise TypeError(
+                f"{caller}: this model was fitted, and stored without its benchmark. "
+                "Give it one to fit it again: model.set_params(by=benchmark)."
+            )
         table = read_table(self, X, reset=True)
         y = _check_target(y, caller)
         check_consistent_length(table, y)
@@ -163,6 +181,12 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
             Its own requests and those of the regressor.
         """
         return router_of(self, self.estimator)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "estimator_" in state and isinstance(self.by, pd.Series | pd.DataFrame):
+            state["by"] = _NotStored()
+        return state
 
     def _residual(self, X, y, groups, caller):
         """The target without what is known, NaN where that is not known."""

@@ -9,7 +9,7 @@ from sknumerai.metrics._by_era import score_by_era
 from sknumerai.metrics._correlation import centered
 from sknumerai.metrics._cuts import MAX_MISSING
 from sknumerai.metrics._inputs import check_no_infinity
-from sknumerai.metrics._sides import Side
+from sknumerai.metrics._sides import Side, check_not_pooled
 from sknumerai.utils import (
     check_eras,
     gaussian_ranks,
@@ -182,6 +182,8 @@ def neutralized_weights(
         Side("neutralizers", neutralizers, index, n_samples, caller),
         Side("sample_weight", sample_weight, index, n_samples, caller),
     ]
+    for side in sides:
+        check_not_pooled(side, (groups, y_pred), caller)
     # live rows are what tomorrow's portfolio is made of
     eras = check_eras(
         groups,

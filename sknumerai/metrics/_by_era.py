@@ -16,7 +16,7 @@ from sknumerai.metrics._inputs import (
     row_labels,
 )
 from sknumerai.metrics._ranked import RankTables
-from sknumerai.metrics._sides import Side
+from sknumerai.metrics._sides import Side, check_not_pooled
 from sknumerai.utils import ERA_LEVEL, row_index
 
 
@@ -228,6 +228,8 @@ def score_tables(
         name: Side(name, (sides or {})[name], index, len(pred), caller, labelled)
         for name in sorted(used)
     }
+    for side in sides.values():
+        check_not_pooled(side, (groups, y_true, y_pred), caller)
     labels = row_labels(index) if by_label else None
     cuts = EraCuts(target, pred, sides, RankTables(), caller, labels, is_complete)
     found = {name: _Found() for name in formulas}

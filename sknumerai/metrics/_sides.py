@@ -2,7 +2,10 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from sknumerai.utils import AlignedInput
+import pandas as pd
+
+from sknumerai.exceptions import MissingErasError
+from sknumerai.utils import ERA_LEVEL, AlignedInput
 
 # Inputs with many columns, or not meant to be ranked: handed to formulas as they are.
 PLAIN = ("features", "neutralizers", "sample_weight")
@@ -30,3 +33,43 @@ class Side(AlignedInput):
         """Values of rows that are present, as an array."""
         part = super().take(rows)
         return part[:, None] if part.ndim == 1 and self.name in MATRICES else part
+
+
+def check_not_pooled(side, scored, caller):
+    """Raise if an input has eras where the rows that are scored have none.
+
+    Parameters
+    ----------
+    side : AlignedInput
+        The input.
+
+    scored : tuple of object
+        Eras that were passed, targets and predictions: what may say the eras.
+
+    caller : str
+        Name to begin error messages with.
+
+    Raises
+    ------
+    MissingErasError
+        If the rows are of several eras in the input, and would be scored as one.
+    """
+    groups, *scored = scored
+    if groups is not None or any(_has_eras(values) for values in scored):
+        return
+    if not _has_eras(side.values):
+        return
+    labels = side.values.index.get_level_values(ERA_LEVEL)
+    if side.positions is not None:
+        labels = labels[side.positions[side.positions >= 0]]
+    n_eras = len(pd.unique(labels))
+    if n_eras > 1:
+        raise MissingErasError(
+            f"{caller}: {side.of} has no eras, and {side.name} has {n_eras}: all rows "
+            f"would be scored as one era. Give {side.of} the index level 'era', or pass "
+            f"groups=, such as {side.name}.index.get_level_values('era')."
+        )
+
+
+def _has_eras(values):
+    return ERA_LEVEL in getattr(getattr(values, "index", None), "names", ())

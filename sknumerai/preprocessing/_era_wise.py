@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from sknumerai.preprocessing._tables import find_eras, read_features
+from sknumerai.preprocessing._tables import eras_of_target, find_eras, read_features
 from sknumerai.utils import with_index_of
 
 
@@ -114,16 +114,6 @@ class BaseEraTransformer(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self._allow_nan()
         return tags
-
-
-def eras_of_target(X, y):
-    """The eras in the index of y where X has none, else None."""
-    if "era" in getattr(getattr(X, "index", None), "names", ()):
-        return None
-    index = getattr(y, "index", None)
-    if "era" not in getattr(index, "names", ()):
-        return None
-    return index.get_level_values("era")
 
 
 def by_era(matrix, eras, dtype, work):

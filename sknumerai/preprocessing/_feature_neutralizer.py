@@ -13,7 +13,6 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from sknumerai.preprocessing._era_wise import eras_of_target
 from sknumerai.preprocessing._feature_groups import (
     column_names,
     positions_of,
@@ -22,8 +21,13 @@ from sknumerai.preprocessing._feature_groups import (
 from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._neutralize_in_table import neutralize_in_table
 from sknumerai.preprocessing._residuals import residual_function
-from sknumerai.preprocessing._rows import columns_of, read_columns, read_table
-from sknumerai.preprocessing._tables import find_eras
+from sknumerai.preprocessing._rows import read_columns
+from sknumerai.preprocessing._tables import (
+    columns_of,
+    eras_of_target,
+    find_eras,
+    read_table,
+)
 from sknumerai.utils import with_index_of
 
 
@@ -61,7 +65,8 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         largest in the era.
 
     device : str, default=None
-        Torch device to compute on, for example "cuda". None computes with NumPy.
+        Torch device to compute on, for example "cuda". None computes with NumPy. Fitted
+        with "cuda", the CPU computes where there is none.
 
     Attributes
     ----------
@@ -151,6 +156,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         """
         caller = f"{type(self).__name__}.fit"
         read_table(self, X, reset=True)
+        self._residuals = residual_function(self.device, caller)
         names = column_names(self)
         self._groups = positions_of_either(
             self.features, self.feature_groups, names, caller
@@ -223,7 +229,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
             self._groups,
             eras,
             check_proportion(self.proportion, self.feature_groups, caller)[None],
-            residuals=residual_function(self.device, caller),
+            residuals=self._residuals,
             fit_intercept=self.fit_intercept,
             top_k=self.top_k,
             caller=caller,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 
 from sknumerai.preprocessing._feature_groups import positions_of_groups
 from sknumerai.preprocessing._residuals import residual_function, residuals_of_top
@@ -48,8 +49,8 @@ def neutralize(
         `predictions` or `features`; where there is none, all rows are one era.
 
     proportion : float, list of float or dict, default=1.0
-        Share of the fit to subtract, from 0 to 1. A list gives a dict with a result
-        for each of them, at little more than the cost of one. With `feature_groups` a
+        Share of the fit to subtract, from 0 to 1. A list, a tuple or an array gives a
+        dict with a result for each of them, at little more than the cost of one. With `feature_groups` a
         dict of a share for each group.
 
     fit_intercept : bool, default=True
@@ -109,6 +110,8 @@ def neutralize(
     array([0.583, 0.833, 2.083])
     """
     caller = "neutralize"
+    if isinstance(proportion, np.ndarray | pd.Series | pd.Index):
+        proportion = proportion.tolist()
     shares = check_proportion(proportion, feature_groups, caller)
     check_top_k(top_k, caller)
     values = read_columns(predictions, "predictions", caller)

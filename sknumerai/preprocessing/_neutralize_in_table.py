@@ -6,7 +6,7 @@ import numpy as np
 
 from sknumerai.preprocessing._neutralize import neutralize_eras
 from sknumerai.preprocessing._reduce_exposure import reduce_eras
-from sknumerai.preprocessing._rows import finite_features
+from sknumerai.preprocessing._tables import finite_features
 
 
 def neutralize_in_table(

@@ -7,12 +7,13 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from sklearn.base import MetaEstimatorMixin, _fit_context, clone, is_classifier
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import has_fit_parameter, validate_data
 
@@ -57,6 +58,13 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         on, where what it has learned by heart counts too. Prefer
         :class:`~sknumerai.model_selection.GroupTimeSeriesSplit`.
 
+    within_eras : bool or "auto", default="auto"
+        Whether the values of a feature are shuffled within each era, instead of over
+        all rows. "auto": where the eras are known. Era scores compare rows of one era,
+        and models are told apart by what they say there: shuffled over all rows, a
+        feature that differs from era to era, or is missing in some, seems to count for
+        that alone.
+
     n_repeats : int, default=5
         How often each feature is shuffled.
 
@@ -96,10 +104,6 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
     each can be shuffled without loss, and all may look useless: select one of each
     cluster first.
 
-    As in scikit-learn values are shuffled over all rows, not within eras. A column that
-    differs from era to era but not within one, or that is missing in some eras, seems
-    to count then, although no score within eras can depend on it.
-
     References
     ----------
     .. [1] Breiman, L. (2001). Random Forests. Machine Learning 45, section 10.
@@ -125,6 +129,7 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         "estimator": [HasMethods("fit")],
         "scoring": [str, callable, None],
         "cv": ["cv_object"],
+        "within_eras": ["boolean", StrOptions({"auto"})],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -138,6 +143,7 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         n_features=0.5,
         threshold=None,
         cv=None,
+        within_eras="auto",
         n_repeats=5,
         n_jobs=None,
         random_state=None,
@@ -147,6 +153,7 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         self.n_features = n_features
         self.threshold = threshold
         self.cv = cv
+        self.within_eras = within_eras
         self.n_repeats = n_repeats
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -172,6 +179,11 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         -------
         self : object
             Fitted selector.
+
+        Raises
+        ------
+        MissingErasError
+            If no eras are found and ``within_eras=True``.
         """
         caller = type(self).__name__
         refuse_era_column(X, caller)
@@ -182,7 +194,14 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
             dtype="numeric",
             ensure_all_finite="allow-nan" if self._allow_nan() else True,
         )
-        eras = check_eras(groups, X, y, n_samples=len(matrix), caller=caller)
+        eras = check_eras(
+            groups,
+            X,
+            y,
+            n_samples=len(matrix),
+            required=self.within_eras is True,
+            caller=caller,
+        )
         if eras is not None:
             self.eras_seen_ = eras.numbers
         elif hasattr(self, "eras_seen_"):
@@ -194,8 +213,9 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
             y = several if several.ndim == 2 else checked_y
         groups = None if groups is None else eras.labels[eras.codes]
         random_state = check_random_state(self.random_state)
+        codes = None if eras is None or self.within_eras is False else eras.codes
         found = [
-            self._importances(X, y, groups, train, test, random_state)
+            self._importances(X, y, groups, codes, train, test, random_state)
             for train, test in self._folds(X, y, groups)
         ]
         importances = np.concatenate(found, axis=1)
@@ -210,12 +230,13 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         return cv.split(X, y, groups)
 
-    def _importances(self, X, y, groups, train, test, random_state):
+    def _importances(self, X, y, groups, codes, train, test, random_state):
         model, fit_params = clone(self.estimator), {}
         X_train, y_train, scored_groups = X, y, groups
         if train is not None:
             X_train, y_train = _safe_split(model, X, y, train)
             X, y = _safe_split(model, X, y, test, train)
+            codes = None if codes is None else _safe_indexing(codes, test)
         if groups is not None:
             if train is not None:
                 scored_groups = _safe_indexing(groups, test)
@@ -227,15 +248,25 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         if scored_groups is not None and isinstance(scorer, EraScorer):
             # shuffling a column leaves the rows where they are
             scorer = partial(scorer, groups=scored_groups)
-        return permutation_importance(
-            model,
-            X,
-            y,
-            scoring=scorer,
-            n_repeats=self.n_repeats,
-            n_jobs=self.n_jobs,
-            random_state=random_state,
-        ).importances
+        if codes is None:
+            return permutation_importance(
+                model,
+                X,
+                y,
+                scoring=scorer,
+                n_repeats=self.n_repeats,
+                n_jobs=self.n_jobs,
+                random_state=random_state,
+            ).importances
+        # each feature is shuffled alike, whatever the number of jobs
+        seed = random_state.randint(np.iinfo(np.int32).max + 1)
+        scores = Parallel(n_jobs=self.n_jobs)(
+            delayed(_scores_without)(
+                model, X, y, j, scorer, shuffles_within(codes, self.n_repeats, seed)
+            )
+            for j in range(X.shape[1])
+        )
+        return scorer(model, X, y) - np.array(scores)
 
     def _allow_nan(self):
         tags = getattr(self.estimator, "__sklearn_tags__", None)
@@ -246,3 +277,45 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         tags.target_tags.required = True
         tags.input_tags.allow_nan = self._allow_nan()
         return tags
+
+
+def shuffles_within(codes, n_repeats, seed):
+    """Yield orders of rows that differ within eras only.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples,)
+        Number of the era of each row.
+
+    n_repeats : int
+        How many.
+
+    seed : int
+        Decides them.
+
+    Yields
+    ------
+    order : ndarray of shape (n_samples,)
+        The row whose value each row is given.
+    """
+    rng = np.random.RandomState(seed)
+    places = np.argsort(codes, kind="stable")
+    for _ in range(n_repeats):
+        order = np.empty(len(codes), dtype=np.intp)
+        order[places] = np.lexsort((rng.random_sample(len(codes)), codes))
+        yield order
+
+
+def _scores_without(model, X, y, j, scorer, orders):
+    """Scores with column `j` in other orders of rows."""
+    X = X.copy()
+    is_frame = isinstance(X, pd.DataFrame)
+    values = X.iloc[:, j].array.copy() if is_frame else X[:, j].copy()
+    scores = []
+    for order in orders:
+        if is_frame:
+            X.isetitem(j, values[order])
+        else:
+            X[:, j] = values[order]
+        scores.append(scorer(model, X, y))
+    return scores

@@ -142,6 +142,13 @@ def reduce_eras(values, eras, max_exposure):
 
 def _reduced(y, F, limit):
     """Columns of one era within the limit: (n, m) and (n, k) to (n, m)."""
+    # by a power of 2, which is exact: squares of very large numbers are infinite
+    size = np.frexp(np.abs(y).max(axis=0, initial=0.0))[1]
+    return np.ldexp(_reduced_units(np.ldexp(y, -size), F, limit), size)
+
+
+def _reduced_units(y, F, limit):
+    """The same, of columns whose largest number is near 1."""
     if limit == 0:
         return least_squares_residuals(y, F) + y.mean(axis=0)
     Z = unit_columns(F)

@@ -4,8 +4,8 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import validate_data
 
+from sknumerai.preprocessing._tables import has_eras
 from sknumerai.utils import (
     ERA_LEVEL,
     AlignedInput,
@@ -58,44 +58,6 @@ def read_columns(values, name, caller):
     return matrix.astype(np.float64, order="C")
 
 
-def read_table(estimator, X, *, reset):
-    """Validate a table without a copy, which a frame of several types would be.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Learns names and number of columns, or compares them.
-
-    X : array-like of shape (n_samples, n_features)
-        The table.
-
-    reset : bool
-        Whether it learns.
-
-    Returns
-    -------
-    table : DataFrame or ndarray
-        A frame as it came; its values are not looked at.
-
-    Raises
-    ------
-    ValueError
-        If it is no table of numbers, is empty, or has other columns than in ``fit``.
-    """
-    refuse_era_column(X, type(estimator).__name__)
-    if isinstance(X, pd.DataFrame):
-        validate_data(estimator, X, skip_check_array=True, reset=reset)
-        if not X.size:
-            raise ValueError(
-                f"{type(estimator).__name__}: X has shape {X.shape}, and a minimum of 1 "
-                "is required of rows and of columns."
-            )
-        return X
-    return validate_data(
-        estimator, X, dtype="numeric", ensure_all_finite="allow-nan", reset=reset
-    )
-
-
 def like(values, matrix):
     """The matrix in the form of what was given: vector or matrix, pandas or not."""
     if isinstance(values, pd.DataFrame):
@@ -142,6 +104,8 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
     known : ndarray of shape (n_rows_of_the_era,) or None
         Which rows these are; None for all.
     """
+    for name, values in zip(names, (columns, others)):
+        refuse_era_column(values, caller, name)
     index, n_samples = row_index(columns), len(columns)
     side = AlignedInput(names[1], others, index, n_samples, caller, of=names[0])
     absent = 0 if side.positions is None else int((side.positions < 0).sum())
@@ -150,7 +114,7 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
             f"{caller}: {absent} of {n_samples} rows of {names[0]} are not in "
             f"{names[1]}. Pass {names[1]} of all rows."
         )
-    if groups is None and side.positions is not None and not _has_eras(columns):
+    if groups is None and side.positions is not None and not has_eras(columns):
         groups = _eras_of_matched(others, side.positions, names, caller)
     eras = check_eras(
         groups,
@@ -170,13 +134,9 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
         )
 
 
-def _has_eras(values):
-    return ERA_LEVEL in getattr(getattr(values, "index", None), "names", ())
-
-
 def _eras_of_matched(others, positions, names, caller):
     """Eras of rows that are matched by other labels than those, or None."""
-    if not _has_eras(others):
+    if not has_eras(others):
         return None
     absent = int((positions < 0).sum())
     if absent:
@@ -203,30 +163,3 @@ def _with_gaps(side, rows):
 
 def _matrix(values):
     return values if values.ndim == 2 else values[:, None]
-
-
-def columns_of(table, at, rows=slice(None)):
-    """Some columns of some rows of a frame or matrix; of a frame without the others."""
-    if isinstance(table, pd.DataFrame):
-        return table.iloc[rows].iloc[:, at]
-    part = table[rows]
-    return part if len(at) == part.shape[1] and _is_range(at) else part[:, at]
-
-
-def finite_features(table, rows, at, caller):
-    """Features of some rows as a matrix, checked."""
-    part = columns_of(table, at, rows)
-    features = as_numbers(part, "X", caller)
-    if not all_finite(features) and not np.isfinite(features).all():
-        bad = ~np.isfinite(features)
-        names = getattr(part, "columns", at)[bad.any(axis=0)]
-        raise ValueError(
-            f"{caller}: {int(bad.sum())} values of features in X are NaN or infinite, "
-            f"in {len(names)} columns ({list(names[:3])}). Fill them first; Numerai's "
-            "own code for a missing feature is the middle value, 2 of 0 to 4."
-        )
-    return features
-
-
-def _is_range(at):
-    return np.array_equal(at, np.arange(len(at)))

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import warnings
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -44,6 +44,10 @@ class StableFeatureSelector(BaseFeatureSelector):
         same in all rows of the earlier eras, has fewer correlations, of which mean over
         deviation is large by chance sooner.
 
+    min_samples : int, default=10
+        Eras with fewer rows are left out: all eras count the same, and correlations of
+        a handful of rows are large by chance. Where there is one era only it counts.
+
     Attributes
     ----------
     scores_ : ndarray of shape (n_features_in_,)
@@ -54,7 +58,7 @@ class StableFeatureSelector(BaseFeatureSelector):
         Mean and standard deviation over the eras in which the feature varies.
 
     n_eras_ : ndarray of shape (n_features_in_,)
-        Number of these eras.
+        Number of these eras, without those of fewer than `min_samples` rows.
 
     support_ : ndarray of shape (n_features_in_,)
         Whether each feature is kept.
@@ -79,8 +83,7 @@ class StableFeatureSelector(BaseFeatureSelector):
     One pass over the data, by matrix products of a few thousand rows. Beside them
     memory is needed for eras times features numbers. Without eras there is one
     correlation only: the score is then that, and a warning says so. All eras count the
-    same, also one of a handful of rows, whose correlations are large by chance: leave
-    such eras out.
+    same, whatever their size, as they do in every score.
 
     Select within each fold of a cross-validation, in a Pipeline: features that were
     chosen with the test eras' targets score too well there.
@@ -103,12 +106,16 @@ class StableFeatureSelector(BaseFeatureSelector):
     _parameter_constraints: dict = {
         **CHOICE_CONSTRAINTS,
         "min_coverage": [Interval(Real, 0, 1, closed="both")],
+        "min_samples": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, n_features=0.5, *, threshold=None, min_coverage=0.5):
+    def __init__(
+        self, n_features=0.5, *, threshold=None, min_coverage=0.5, min_samples=10
+    ):
         self.n_features = n_features
         self.threshold = threshold
         self.min_coverage = min_coverage
+        self.min_samples = min_samples
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, groups=None):
@@ -162,7 +169,14 @@ class StableFeatureSelector(BaseFeatureSelector):
                 OneEraWarning,
                 stacklevel=3,
             )
-        table = era_correlations(matrix, target, eras)
+        large = eras.counts >= min(self.min_samples, eras.counts.max())
+        if eras.n_eras > 1 and not (eras.counts >= self.min_samples).any():
+            raise ValueError(
+                f"{caller}: none of the {eras.n_eras} eras has min_samples="
+                f"{self.min_samples} rows; the largest has {eras.counts.max()}. Lower "
+                "min_samples."
+            )
+        table = era_correlations(matrix, target, eras)[large]
         known = ~np.isnan(table)
         self.n_eras_ = known.sum(axis=0)
         count = np.maximum(self.n_eras_, 1)
@@ -172,11 +186,11 @@ class StableFeatureSelector(BaseFeatureSelector):
         std = np.sqrt(squares.sum(axis=0) / count)
         self.mean_correlations_ = np.where(never, np.nan, mean)
         self.std_correlations_ = np.where(never, np.nan, std)
-        self.scores_ = self._score(mean, std, eras.n_eras)
+        self.scores_ = self._score(mean, std, len(table))
         if np.isnan(self.scores_).all():
             raise ValueError(
                 f"{caller}: no feature has a correlation with y in "
-                f"{self.min_coverage:.0%} of the {eras.n_eras} eras: features, or y, "
+                f"{self.min_coverage:.0%} of the {len(table)} eras: features, or y, "
                 "are the same in all rows of the others. Give more eras, or lower "
                 "min_coverage."
             )

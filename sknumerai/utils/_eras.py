@@ -271,7 +271,7 @@ def check_eras(
     return _in_time_order(codes, labels, allow_live, caller)
 
 
-def refuse_era_column(X, caller):
+def refuse_era_column(X, caller, name="X"):
     """Raise if a frame has its eras in a column, where they would be a feature.
 
     Parameters
@@ -281,6 +281,9 @@ def refuse_era_column(X, caller):
 
     caller : str
         Name to begin the error message with.
+
+    name : str, default="X"
+        What the message calls the input.
 
     Raises
     ------
@@ -295,9 +298,9 @@ def refuse_era_column(X, caller):
     """
     if isinstance(X, pd.DataFrame) and ERA_LEVEL in X.columns:
         raise ValueError(
-            f"{caller}: X has a column 'era', which would be a feature. Move it to the "
-            "index: X = X.set_index('era', append=True), or drop it and pass "
-            "groups=eras."
+            f"{caller}: {name} has a column 'era', which would be a feature. Move it to "
+            f"the index: {name} = {name}.set_index('era', append=True), or drop it and "
+            "pass groups=eras."
         )
 
 

@@ -19,6 +19,8 @@ _DEPENDENT = 1e-12
 _ROUNDING = 1e-13
 # Integers up to here are exact in float32.
 _FLOAT32_EXACT = 2**24
+# Powers of 2 whose squares, and sums of them, are far from the ends of float64.
+_PLAIN_EXPONENT = 300
 # Numbers in a block of rows.
 _BLOCK = 2**19
 # Columns of a panel of the Gram matrix, and of one that is not cut into panels: BLAS
@@ -75,8 +77,13 @@ def least_squares_residuals(y, A, *, proportion=1.0, fit_intercept=True):
     if A.dtype.kind not in "biuf":
         A = A.astype(np.float64)
     columns = y if y.ndim == 2 else y[:, None]
-    fit = _fit(columns, A, fit_intercept).reshape(y.shape)
-    return y - proportion * fit
+    # squares of the very large and the very small are no numbers
+    size = np.frexp(np.abs(columns).max(axis=0, initial=0.0))[1]
+    if np.abs(size).max(initial=0) <= _PLAIN_EXPONENT:
+        return y - proportion * _fit(columns, A, fit_intercept).reshape(y.shape)
+    unit = np.ldexp(columns, -size)
+    rest = unit - proportion * _fit(unit, A, fit_intercept)
+    return np.ldexp(rest, size).reshape(y.shape)
 
 
 def _fit(y, A, fit_intercept):

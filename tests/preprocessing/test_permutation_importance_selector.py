@@ -31,7 +31,7 @@ def selector(**params):
 def test_on_the_rows_of_fit_against_scikit_learn(data):
     X, y = data.data, data.target
     scoring = make_era_scorer(spearman_score)
-    model = selector(scoring=scoring, n_features=2).fit(X, y)
+    model = selector(scoring=scoring, n_features=2, within_eras=False).fit(X, y)
     oracle = permutation_importance(
         Ridge().fit(X, y), X, y, scoring=scoring, n_repeats=3, random_state=model_seed()
     )
@@ -47,7 +47,7 @@ def model_seed():
 
 def test_in_the_test_eras_of_folds(data):
     X, y = data.data, data.target
-    model = selector(cv=CV).fit(X, y)
+    model = selector(cv=CV, within_eras=False).fit(X, y)
     seed, found = model_seed(), []
     for train, test in CV.split(X, y):
         ridge = Ridge().fit(X.iloc[train], y.iloc[train])
@@ -62,6 +62,48 @@ def test_in_the_test_eras_of_folds(data):
             ).importances
         )
     assert_allclose(model.importances_mean_, np.hstack(found).mean(axis=1))
+
+
+def test_within_eras_against_a_loop(data):
+    # rows in no order of eras
+    X = data.data.sample(frac=1, random_state=0)
+    y = data.target.loc[X.index]
+    model = selector(cv=CV).fit(X, y)
+    seed, found = model_seed(), []
+    for train, test in CV.split(X, y):
+        ridge = Ridge().fit(X.iloc[train], y.iloc[train])
+        part, target = X.iloc[test], y.iloc[test]
+        codes = part.index.get_level_values("era").astype(int).to_numpy()
+        whole, state = numerai_corr_scorer(ridge, part, target), seed.randint(2**31)
+        losses = []
+        for name in X:
+            rng, of_one = np.random.RandomState(state), []
+            for _ in range(3):
+                keys, other = rng.random_sample(len(part)), part.copy()
+                for code in np.unique(codes):
+                    rows = np.flatnonzero(codes == code)
+                    order = rows[np.argsort(keys[rows])]
+                    column = other.columns.get_loc(name)
+                    other.iloc[rows, column] = part[name].to_numpy()[order]
+                of_one.append(whole - numerai_corr_scorer(ridge, other, target))
+            losses.append(of_one)
+        found.append(losses)
+    assert_allclose(model.importances_mean_, np.hstack(found).mean(axis=1))
+
+
+def test_what_differs_from_era_to_era_alone_does_not_count(data):
+    X, y = data.data.astype(float), data.target
+    number = X.index.get_level_values("era").astype(int)
+    X["level"] = np.asarray(number, dtype=float)
+    trend = y + 0.5 * X["level"]
+    within = selector().fit(X, trend)
+    assert within.importances_mean_[-1] == 0
+    assert selector(within_eras=False).fit(X, trend).importances_mean_[-1] > 0.1
+    # without eras all rows are one, and a score need not know eras
+    plain = selector(scoring="r2").fit(X.to_numpy(), trend.to_numpy())
+    assert plain.importances_mean_[-1] > 0.1
+    with pytest.raises(MissingErasError, match="needs the era of every row"):
+        selector(scoring="r2", within_eras=True).fit(X.to_numpy(), trend.to_numpy())
 
 
 @pytest.mark.parametrize("cv", [None, GroupTimeSeriesSplit(2, test_size=4, embargo=8)])
