@@ -12,8 +12,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sknumerai.ensemble._delegation import params_of, router_of
 from sknumerai.ensemble._members import average
-from sknumerai.preprocessing._rows import read_table
-from sknumerai.preprocessing._tables import find_eras
+from sknumerai.preprocessing._tables import find_eras, read_table
 
 MOST_SEEDS = np.iinfo(np.int32).max
 

@@ -25,7 +25,7 @@ from sknumerai.ensemble._members import (
     check_weights,
     fit_members,
 )
-from sknumerai.preprocessing._rows import read_table
+from sknumerai.preprocessing._tables import read_table
 
 
 class FoldAveragingRegressor(BaseAveragingRegressor):

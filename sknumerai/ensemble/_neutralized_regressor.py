@@ -96,7 +96,8 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
     >>> data = make_numerai(n_eras=4, n_samples_per_era=200, n_features=5, random_state=0)
     >>> X, y = data.data, data.target
     >>> model = NeutralizedRegressor(KNeighborsRegressor(), max_exposure=0.1).fit(X, y)
-    >>> round(max_feature_exposure(None, model.predict(X), X), 3)
+    >>> pred = model.predict(X)
+    >>> round(max_feature_exposure(None, pred, X, groups=data.eras), 3)
     0.1
     """
 

@@ -185,7 +185,8 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
     def __getstate__(self):
         state = super().__getstate__()
         if "estimator_" in state and isinstance(self.by, pd.Series | pd.DataFrame):
-            state["by"] = _NotStored()
+            # it may be the object's own dict
+            return {**state, "by": _NotStored()}
         return state
 
     def _residual(self, X, y, groups, caller):

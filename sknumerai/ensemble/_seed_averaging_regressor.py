@@ -16,7 +16,7 @@ from sknumerai.ensemble._averaging import (
 )
 from sknumerai.ensemble._delegation import params_of
 from sknumerai.ensemble._members import check_target, fit_members
-from sknumerai.preprocessing._rows import read_table
+from sknumerai.preprocessing._tables import read_table
 
 
 class SeedAveragingRegressor(BaseAveragingRegressor):

@@ -260,10 +260,9 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
             ).importances
         # each feature is shuffled alike, whatever the number of jobs
         seed = random_state.randint(np.iinfo(np.int32).max + 1)
+        orders = shuffles_within(codes, self.n_repeats, seed)
         scores = Parallel(n_jobs=self.n_jobs)(
-            delayed(_scores_without)(
-                model, X, y, j, scorer, shuffles_within(codes, self.n_repeats, seed)
-            )
+            delayed(_scores_without)(model, X, y, j, scorer, orders)
             for j in range(X.shape[1])
         )
         return scorer(model, X, y) - np.array(scores)
@@ -280,7 +279,7 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
 
 
 def shuffles_within(codes, n_repeats, seed):
-    """Yield orders of rows that differ within eras only.
+    """Draw orders of rows that differ within eras only.
 
     Parameters
     ----------
@@ -293,17 +292,18 @@ def shuffles_within(codes, n_repeats, seed):
     seed : int
         Decides them.
 
-    Yields
-    ------
-    order : ndarray of shape (n_samples,)
+    Returns
+    -------
+    orders : list of ndarray of shape (n_samples,)
         The row whose value each row is given.
     """
     rng = np.random.RandomState(seed)
-    places = np.argsort(codes, kind="stable")
+    places, orders = np.argsort(codes, kind="stable"), []
     for _ in range(n_repeats):
         order = np.empty(len(codes), dtype=np.intp)
         order[places] = np.lexsort((rng.random_sample(len(codes)), codes))
-        yield order
+        orders.append(order)
+    return orders
 
 
 def _scores_without(model, X, y, j, scorer, orders):

@@ -69,7 +69,10 @@ def torch_residuals(y, A, *, fit_intercept=True, device="cpu"):
     if A.dtype.kind not in "biuf" or (A.dtype.kind == "u" and A.dtype.itemsize > 1):
         # torch does not compute with these
         A = A.astype(np.float64)
+    # squares of the very large and the very small are no numbers
+    size = np.frexp(np.abs(y).max(axis=0, initial=0.0))[1]
     with torch.inference_mode():
-        A = torch.from_numpy(np.ascontiguousarray(A)).to(device)
-        y = torch.from_numpy(np.array(y, dtype=np.float64)).to(device)
-        return Residuals(A, fit_intercept=fit_intercept)(y).cpu().numpy()
+        A = torch.from_numpy(np.require(A, requirements=["C", "W"])).to(device)
+        unit = torch.from_numpy(np.ldexp(y, -size)).to(device)
+        left = Residuals(A, fit_intercept=fit_intercept)(unit).cpu().numpy()
+    return np.ldexp(left, size)

@@ -5,9 +5,10 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose
 from sklearn import config_context
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -182,7 +183,7 @@ def test_bad_input_is_named(data):
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
+        {"device": "cpu", "proportion": 0.5},
         {"max_exposure": 0.1},
         {"top_k": 2},
         {"normalize": True},
@@ -216,3 +217,16 @@ def test_settings_that_exclude_each_other_are_named(data):
         NeutralizedRegressor(LinearRegression(), feature_groups={}).fit(X, y)
     with pytest.raises(ValueError, match="device must be"):
         NeutralizedRegressor(LinearRegression(), device="abacus").fit(X, y)
+
+
+def test_fitted_for_cuda_it_predicts_where_there_is_none(data, monkeypatch):
+    X, y = data.data, data.target
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    model = NeutralizedRegressor(Ridge(), device="cuda").fit(X, y)
+    monkeypatch.undo()
+    if torch.cuda.is_available():
+        pytest.skip("CUDA is here")
+    expected = NeutralizedRegressor(Ridge()).fit(X, y).predict(X)
+    assert_allclose(pickle.loads(pickle.dumps(model)).predict(X), expected, atol=1e-9)
+    with pytest.raises(ValueError, match="torch finds no CUDA here"):
+        NeutralizedRegressor(Ridge(), device="cuda").fit(X, y)

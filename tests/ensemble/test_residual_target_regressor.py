@@ -1,10 +1,12 @@
 """ResidualTargetRegressor: what it hands to the regressor inside."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import cross_val_score
 
@@ -140,3 +142,21 @@ def test_can_be_exported(data, tmp_path):
     model = ResidualTargetRegressor(LinearRegression(), by=data.benchmark)
     export_model(model.fit(data.data, data.target), tmp_path / "model.pkl")
     assert (tmp_path / "model.pkl").stat().st_size > 0
+
+
+def test_a_pickle_of_a_fitted_model_has_no_benchmark(data):
+    X, y, benchmark = data.data, data.target, data.benchmark
+    model = ResidualTargetRegressor(Ridge(), by=benchmark)
+    # a search sends models to its workers before they are fitted
+    assert pickle.loads(pickle.dumps(model)).by.equals(benchmark)
+    text = pickle.dumps(model.fit(X, y))
+    assert len(text) < 4000
+    again = pickle.loads(text)
+    assert_allclose(again.predict(X), model.predict(X))
+    assert clone(model).by.equals(benchmark)
+    with pytest.raises(TypeError, match=r"set_params\(by=benchmark"):
+        again.fit(X, y)
+    refitted = again.set_params(by=benchmark).fit(X, y)
+    assert_allclose(refitted.predict(X), model.predict(X))
+    by_name = ResidualTargetRegressor(Ridge(), by=[X.columns[0]]).fit(X, y)
+    assert pickle.loads(pickle.dumps(by_name)).by == [X.columns[0]]

@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose
 from scipy.stats import norm, rankdata
 
 from sknumerai.metrics import (
-    _sides,
     fnc_score,
     legacy_fnc_score,
     mmc_score,
@@ -18,6 +17,7 @@ from sknumerai.metrics import (
     neutral_corr_score,
     numerai_corr_score,
 )
+from sknumerai.utils import _aligned_input
 
 ATOL = 1e-9
 
@@ -228,7 +228,7 @@ def test_mixed_columns_are_read_era_by_era():
     y, p, _, F = make_era(11)
     mixed = F.assign(extra=np.linspace(0, 1, len(F)))
     sizes = []
-    as_numbers = _sides.as_numbers
+    as_numbers = _aligned_input.as_numbers
 
     def spy(values, *args):
         sizes.append(len(values))
@@ -236,6 +236,6 @@ def test_mixed_columns_are_read_era_by_era():
 
     eras = np.repeat([1, 2, 3, 4], 50)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_sides, "as_numbers", spy)
+        patch.setattr(_aligned_input, "as_numbers", spy)
         fnc_score(y, p["m0"], mixed, groups=eras)
     assert sizes == [50] * 4

@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from sknumerai.metrics import bmc_score, fnc_score, mmc_score
+from sknumerai.exceptions import MissingErasError
+from sknumerai.metrics import (
+    bmc_score,
+    fnc_score,
+    max_feature_exposure,
+    mmc_score,
+    neutralized_weights,
+)
 
 N_ERAS, N_ROWS = 5, 30
 
@@ -209,3 +216,24 @@ def test_features_of_nullable_types_are_told_to_be_missing(rows):
     X = pd.DataFrame({"f": pd.array([1, None] * 75, dtype="Int8")}, index=y.index)
     with pytest.raises(ValueError, match="values of features are NaN"):
         fnc_score(y, p, X)
+
+
+@pytest.mark.parametrize("kind", ["ids", "arrays"])
+def test_rows_without_eras_are_not_pooled_where_the_features_have_them(rows, kind):
+    y, p, meta = rows
+    features = pd.DataFrame({"a": meta, "b": meta**2})
+    eras = features.index.get_level_values("era")
+    bare = [v.droplevel("era") if kind == "ids" else v.to_numpy() for v in (y, p)]
+    message = "y_pred has no eras, and features has 5: all rows would be scored as one"
+    with pytest.raises(MissingErasError, match=message):
+        fnc_score(*bare, features)
+    with pytest.raises(MissingErasError, match=message):
+        max_feature_exposure(None, bare[1], features)
+    with pytest.raises(MissingErasError, match="neutralizers has 5"):
+        neutralized_weights(bare[1], features, np.ones(len(p)))
+    found = fnc_score(*bare, features, groups=eras.to_numpy())
+    assert found == pytest.approx(fnc_score(y, p, features))
+    # a live round is one era, whoever says so
+    one = features.loc[["0008"]]
+    parts = [v[: len(one)] for v in bare]
+    fnc_score(*parts, one)

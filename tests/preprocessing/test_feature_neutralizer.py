@@ -126,6 +126,8 @@ def test_eras_of_y_count_where_x_has_none(table):
 
 def test_can_be_exported(table, tmp_path):
     y = table["f0"] * 1.0
-    pipe = make_pipeline(FeatureNeutralizer(features=["f0"]), LinearRegression())
+    pipe = make_pipeline(
+        FeatureNeutralizer(features=["f0"], device="cpu"), LinearRegression()
+    )
     export_model(pipe.fit(table, y), tmp_path / "model.pkl")
     assert (tmp_path / "model.pkl").stat().st_size > 0

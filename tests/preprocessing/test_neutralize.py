@@ -275,3 +275,35 @@ def test_predictions_by_id_alone_have_the_eras_of_the_features():
     more = by_id.rename(index={"id3": "unknown"})
     with pytest.raises(ValueError, match="rows of predictions are not in features"):
         neutralize(more, F)
+
+
+@pytest.mark.parametrize("kind", [tuple, np.array, pd.Series])
+def test_proportions_as_a_tuple_or_an_array(kind):
+    P, F = make()
+    shares = [0.0, 0.5, 1.0]
+    found, listed = (neutralize(P, F, proportion=p) for p in (kind(shares), shares))
+    assert list(found) == shares
+    for share in shares:
+        pd.testing.assert_frame_equal(found[share], listed[share])
+
+
+def test_a_column_of_eras_is_refused_among_features_and_predictions():
+    P, F = make()
+    eras = F.index.get_level_values("era")
+    with pytest.raises(ValueError, match="neutralize: features has a column 'era'"):
+        neutralize(P, F.assign(era=eras.astype(int)))
+    with pytest.raises(ValueError, match="neutralize: predictions has a column 'era'"):
+        neutralize(P.assign(era=eras.astype(int)), F)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200, 1e-300])
+def test_the_scale_of_predictions_does_not_matter(scale, device):
+    P, F = make()
+    P.iloc[:, 1] *= scale
+    expected = by_era(*make())
+    found = neutralize(P, F, device=device)
+    found.iloc[:, 1] /= scale
+    assert_allclose(found, expected, atol=1e-9)
+    top = neutralize(P, F, top_k=2, device=device)
+    top.iloc[:, 1] /= scale
+    assert_allclose(top, neutralize(*make(), top_k=2), atol=1e-9)

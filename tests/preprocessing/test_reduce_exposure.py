@@ -115,3 +115,13 @@ def test_more_features_than_rows_say_that_the_limit_is_out_of_reach():
 def test_limits_that_are_none_are_named(limit):
     with pytest.raises(ValueError, match="max_exposure must be a correlation"):
         reduce_exposure([1.0, 2.0], [[0], [1]], max_exposure=limit)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200, 1e-300])
+@pytest.mark.parametrize("limit", [0.1, 0])
+def test_the_scale_of_predictions_does_not_matter(scale, limit):
+    rng = np.random.default_rng(0)
+    F = rng.integers(0, 5, size=(200, 3))
+    y = F[:, 0] + 0.2 * F[:, 1] + rng.normal(size=200)
+    found = reduce_exposure(y * scale, F, max_exposure=limit) / scale
+    assert_allclose(found, reduce_exposure(y, F, max_exposure=limit), atol=1e-9)

@@ -147,3 +147,18 @@ def test_no_copy_of_the_features_as_floats(order):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2.5e7  # 96 MB were float64
+
+
+def test_eras_of_a_handful_of_rows_do_not_count(data):
+    X, y = data.data, data.target
+    first = X.index.get_level_values("era")[0]
+    few = X.index.isin(X.loc[[first]].index[:4])
+    cut = few | (X.index.get_level_values("era") != first)
+    whole = X.index.get_level_values("era") != first
+    without = StableFeatureSelector().fit(X[whole], y[whole])
+    selector = StableFeatureSelector().fit(X[cut], y[cut])
+    assert_allclose(selector.scores_, without.scores_)
+    counted = StableFeatureSelector(min_samples=2).fit(X[cut], y[cut])
+    assert not np.allclose(counted.scores_, without.scores_)
+    with pytest.raises(ValueError, match="has min_samples=1000 rows; the largest has"):
+        StableFeatureSelector(min_samples=1000).fit(X, y)
