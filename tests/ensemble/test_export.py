@@ -4,7 +4,10 @@ from sklearn.linear_model import Ridge
 
 from sknumerai.datasets import make_numerai
 from sknumerai.ensemble import (
+    EraBoostingRegressor,
+    EraEnsembleRegressor,
     FoldAveragingRegressor,
+    MultiTargetRegressor,
     RankAveragingRegressor,
     SeedAveragingRegressor,
 )
@@ -17,6 +20,11 @@ def test_can_be_exported(tmp_path):
         [
             ("seeds", SeedAveragingRegressor(Ridge(), aggregation="rank_mean")),
             ("folds", FoldAveragingRegressor(Ridge(), 2, aggregation="median")),
+            (
+                "slices",
+                EraEnsembleRegressor(EraBoostingRegressor(Ridge(), 2), embargo=0),
+            ),
+            ("targets", MultiTargetRegressor(Ridge(), target_aggregation="rank_mean")),
         ]
     )
     export_model(model.fit(data.data, data.target), tmp_path / "model.pkl")
