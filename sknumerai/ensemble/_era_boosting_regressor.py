@@ -26,8 +26,7 @@ from sknumerai.ensemble._delegation import params_of, router_of
 from sknumerai.ensemble._members import as_run, check_target, rows_of_params
 from sknumerai.ensemble._prediction import predict_by_eras
 from sknumerai.metrics import numerai_corr_score
-from sknumerai.preprocessing._rows import read_table
-from sknumerai.preprocessing._tables import find_eras
+from sknumerai.preprocessing._tables import find_eras, read_table
 
 
 class EraBoostingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):

@@ -32,8 +32,7 @@ from sknumerai.ensemble._prediction import predict_by_eras
 from sknumerai.ensemble._slices import fill_with_others, honest_rows, make_slices
 from sknumerai.exceptions import UnknownHorizonError
 from sknumerai.model_selection import embargo_for
-from sknumerai.preprocessing._rows import read_table
-from sknumerai.preprocessing._tables import find_eras
+from sknumerai.preprocessing._tables import find_eras, read_table
 from sknumerai.utils import import_optional, with_index_of
 
 # of networks' own validation too, where a target's name tells nothing

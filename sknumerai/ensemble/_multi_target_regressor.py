@@ -30,8 +30,7 @@ from sknumerai.ensemble._members import (
     check_weights,
     fit_members,
 )
-from sknumerai.preprocessing._rows import read_table
-from sknumerai.preprocessing._tables import find_eras
+from sknumerai.preprocessing._tables import find_eras, read_table
 
 AGGREGATIONS = ("auto", "rank_mean", "mean", "median", "main")
 
