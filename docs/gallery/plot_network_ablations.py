@@ -139,9 +139,9 @@ plt.show()
 # %%
 # What this shows, and what it does not
 # -------------------------------------
-# * In this run the code of the denoising autoencoder costs CORR, by little evidence: the
-#   interval before convolutions leaves zero out narrowly, that before dense layers does
-#   not. Why is not tested. The autoencoder keeps what rebuilds the features, which need not be what predicts, and it
+# * In this run the code of the denoising autoencoder costs CORR, by little evidence: both
+#   intervals hold zero, the one before convolutions narrowly. Why is not tested. The
+#   autoencoder keeps what rebuilds the features, which need not be what predicts, and it
 #   trains for six epochs only: a longer training may give a better code.
 # * On the features convolutions and dense layers cannot be told apart. On the code the
 #   convolutions are worse. They treat columns as neighbours, which those of a code are not,
