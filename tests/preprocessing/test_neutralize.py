@@ -10,6 +10,8 @@ from numpy.testing import assert_allclose
 from scipy.stats import special_ortho_group
 
 from sknumerai.preprocessing import neutralize
+from sknumerai.utils import _least_squares
+from sknumerai.utils._panel_cholesky import PanelCholesky
 
 GROUPS = {"low": ["f0", "f1"], "high": ["f2", "f3", "f4"]}
 
@@ -307,3 +309,16 @@ def test_the_scale_of_predictions_does_not_matter(scale, device):
     top = neutralize(P, F, top_k=2, device=device)
     top.iloc[:, 1] /= scale
     assert_allclose(top, neutralize(*make(), top_k=2), atol=1e-9)
+
+
+def test_an_era_is_factorized_once_for_all_proportions_and_columns(monkeypatch):
+    P, F = make()
+    calls = []
+
+    def count(panels):
+        calls.append(len(panels))
+        return PanelCholesky(panels)
+
+    monkeypatch.setattr(_least_squares, "PanelCholesky", count)
+    neutralize(P, F, proportion=np.linspace(0, 1, 11))
+    assert len(calls) == F.index.get_level_values("era").nunique()

@@ -1,6 +1,7 @@
 """What all transformers and selectors of features promise."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -275,3 +276,23 @@ def test_of_several_targets_the_main_one_decides(data, name):
     assert_array_equal(model.fit(X, Y).get_support(), expected)
     found = model.fit(X.to_numpy(), Y.to_numpy(), groups=data.eras).get_support()
     assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", SCALERS | ERA_WISE)
+@pytest.mark.parametrize("in_order", [True, False])
+def test_codes_are_not_copied_as_floats_as_a_whole(name, in_order):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 5, size=(20_000, 400), dtype=np.int8)
+    eras = np.repeat(np.arange(1, 21), 1000)
+    if not in_order:
+        eras = rng.permutation(eras)
+    model = clone(ALL[name])
+    groups = {"groups": eras} if name in ERA_WISE else {}
+    tracemalloc.start()
+    try:
+        found = model.fit(X, **groups).transform(X, **groups)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # an era, and some blocks of 8 MB; X would be 64 MB
+    assert peak - found.nbytes < 30e6
