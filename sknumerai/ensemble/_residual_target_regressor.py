@@ -27,7 +27,7 @@ from sknumerai.preprocessing import residualize_target
 from sknumerai.preprocessing._feature_groups import positions_of
 from sknumerai.preprocessing._rows import like
 from sknumerai.preprocessing._tables import columns_of, read_table
-from sknumerai.utils import ERA_LEVEL
+from sknumerai.utils import ERA_LEVEL, has_eras
 
 
 class _NotStored:
@@ -196,9 +196,8 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         is_frame = isinstance(X, pd.DataFrame)
         if groups is None:
             for values in (X, y):
-                index = getattr(values, "index", None)
-                if index is not None and ERA_LEVEL in index.names:
-                    groups = index.get_level_values(ERA_LEVEL)
+                if has_eras(values):
+                    groups = values.index.get_level_values(ERA_LEVEL)
                     break
         by = self.by
         if isinstance(by, pd.Series | pd.DataFrame):

@@ -16,7 +16,7 @@ from sknumerai.metrics._scored_predictions import (
 )
 from sknumerai.metrics._side_inputs import is_pandas, with_index
 from sknumerai.metrics._sides import PLAIN, Side
-from sknumerai.utils import ERA_LEVEL, check_eras, row_index, warn_of_leakage
+from sknumerai.utils import ERA_LEVEL, check_eras, has_eras, row_index, warn_of_leakage
 
 # Side inputs of more columns are cut era by era, and never copied as a whole.
 MATCHED_COLUMNS = 16
@@ -91,7 +91,7 @@ class ScoredRows:
         self.index = _as_labels(row_index(rows, targets))
         self.numbered = _is_numbered(self.index)
         warn_of_leakage(estimator, self.eras, caller, stacklevel=stacklevel)
-        given = None if groups is None and _carries_eras(X) else np.asarray(self.labels)
+        given = None if groups is None and has_eras(X) else np.asarray(self.labels)
         self.y_true = main_column(y, "y", caller)
         self.y_pred = as_predictions(
             predict(estimator, X, given), estimator, X, self.labels, caller
@@ -349,10 +349,6 @@ def _is_positional(index):
 
 def _has_labels(X):
     return is_pandas(X) and not _is_positional(X.index)
-
-
-def _carries_eras(X):
-    return ERA_LEVEL in getattr(getattr(X, "index", None), "names", ())
 
 
 def _is_numbered(index):

@@ -5,7 +5,7 @@
 import pandas as pd
 
 from sknumerai.exceptions import MissingErasError
-from sknumerai.utils import ERA_LEVEL, AlignedInput
+from sknumerai.utils import ERA_LEVEL, AlignedInput, has_eras
 
 # Inputs with many columns, or not meant to be ranked: handed to formulas as they are.
 PLAIN = ("features", "neutralizers", "sample_weight")
@@ -55,9 +55,9 @@ def check_not_pooled(side, scored, caller):
         If the rows are of several eras in the input, and would be scored as one.
     """
     groups, *scored = scored
-    if groups is not None or any(_has_eras(values) for values in scored):
+    if groups is not None or any(has_eras(values) for values in scored):
         return
-    if not _has_eras(side.values):
+    if not has_eras(side.values):
         return
     labels = side.values.index.get_level_values(ERA_LEVEL)
     if side.positions is not None:
@@ -69,7 +69,3 @@ def check_not_pooled(side, scored, caller):
             f"would be scored as one era. Give {side.of} the index level 'era', or pass "
             f"groups=, such as {side.name}.index.get_level_values('era')."
         )
-
-
-def _has_eras(values):
-    return ERA_LEVEL in getattr(getattr(values, "index", None), "names", ())

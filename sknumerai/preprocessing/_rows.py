@@ -5,13 +5,13 @@
 import numpy as np
 import pandas as pd
 
-from sknumerai.preprocessing._tables import has_eras
 from sknumerai.utils import (
     ERA_LEVEL,
     AlignedInput,
     all_finite,
     as_numbers,
     check_eras,
+    has_eras,
     one_era,
     refuse_era_column,
     row_index,

@@ -14,6 +14,7 @@ from sknumerai.utils import (
     all_finite,
     as_numbers,
     check_eras,
+    has_eras,
     one_era,
     refuse_era_column,
 )
@@ -178,11 +179,6 @@ def row_blocks(n_samples, n_columns):
 def column_blocks(n_samples, n_columns):
     """Slices of columns that hold about `BLOCK` numbers each."""
     return row_blocks(n_columns, n_samples)
-
-
-def has_eras(values):
-    """Whether something has eras in its index."""
-    return ERA_LEVEL in getattr(getattr(values, "index", None), "names", ())
 
 
 def _is_range(at):

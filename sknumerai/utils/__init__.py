@@ -7,6 +7,7 @@ from sknumerai.utils._eras import (
     Eras,
     check_eras,
     era_numbers,
+    has_eras,
     one_era,
     refuse_era_column,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "era_numbers",
     "fitted_eras",
     "gaussian_ranks",
+    "has_eras",
     "import_optional",
     "least_squares_residuals",
     "model_horizon",

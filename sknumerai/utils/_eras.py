@@ -251,9 +251,8 @@ def check_eras(
     _check_same_rows(named, caller)
     if groups is None:
         for obj in objs:
-            index = _index_of(obj)
-            if index is not None and ERA_LEVEL in index.names:
-                codes, labels = _factorize_level(index)
+            if has_eras(obj):
+                codes, labels = _factorize_level(obj.index)
                 break
         else:
             if required:
@@ -269,6 +268,30 @@ def check_eras(
             "(missing value). Give every row an era or drop those rows."
         )
     return _in_time_order(codes, labels, allow_live, caller)
+
+
+def has_eras(obj):
+    """Tell whether something has eras in its index.
+
+    Parameters
+    ----------
+    obj : object
+        A pandas object or any other.
+
+    Returns
+    -------
+    found : bool
+        Whether its index has a level `era`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sknumerai.utils import has_eras
+    >>> has_eras(pd.Series([0.5], index=pd.Index(["0001"], name="era")))
+    True
+    """
+    index = _index_of(obj)
+    return index is not None and ERA_LEVEL in index.names
 
 
 def refuse_era_column(X, caller, name="X"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numerai_tools import scoring
@@ -39,8 +40,10 @@ def by_era(P, F, proportion=1.0):
     return pd.concat(parts)
 
 
-@pytest.fixture(params=[None, "cpu"], ids=["numpy", "torch"])
+@pytest.fixture(params=[None, "cpu", "cuda"], ids=["numpy", "torch", "cuda"])
 def device(request):
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("torch finds no CUDA here")
     return request.param
 
 
