@@ -1,6 +1,7 @@
 """Instances of every estimator for scikit-learn's checks, and what may fail."""
 
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import TimeSeriesSplit
 
 from sknumerai.modules import MLP
 from tests.discovery import all_estimators
@@ -28,6 +29,11 @@ SETTINGS = {
         "lr": 5e-3,
         "batch_size": 50,
         "max_epochs": 20,
+    },
+    "WarmStartWalkForward": {
+        "estimator": Ridge(),
+        "cv": TimeSeriesSplit(2),
+        "warm_start": False,
     },
     "TabMRegressor": {"max_epochs": 4, "lr": 5e-3},
 }

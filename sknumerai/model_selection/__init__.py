@@ -11,11 +11,13 @@ from sknumerai.model_selection._purged_k_fold import PurgedGroupKFold
 from sknumerai.model_selection._split_table import split_table
 from sknumerai.model_selection._stratified_sample import era_stratified_sample
 from sknumerai.model_selection._time_series_split import GroupTimeSeriesSplit
+from sknumerai.model_selection._warm_start_walk_forward import WarmStartWalkForward
 
 __all__ = [
     "CombinatorialPurgedGroupKFold",
     "GroupTimeSeriesSplit",
     "PurgedGroupKFold",
+    "WarmStartWalkForward",
     "check_leakage",
     "embargo_for",
     "era_cross_val_predict",
