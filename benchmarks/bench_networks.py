@@ -7,21 +7,28 @@ fills the scores with -inf, and dropout of the weights where there is any: what 
 (Pobrotyn et al., Context-Aware Learning to Rank with Self-Attention) computes. Rows for
 eras of one length, of two lengths (padding), and with dropout of the weights. Both
 networks have the same weights, and their gradients are compared before they are timed.
-Times are medians of paired steps, in turn, with quartiles of the ratio. Memory is what
-the peak resident memory of a process of its own grows by in the first full step.
+Memory is what the peak resident memory of a process of its own grows by in the first
+full step.
 
 Fit: every network's `fit` against the loop that one would write by hand in plain torch:
 the same module, loss, optimizer, batches and epochs, int8 features cast batch by batch,
-and no checks, history or callbacks. Medians of paired runs, in turn, with quartiles.
+and no checks, history or callbacks.
 
-    python benchmarks/bench_networks.py [--only attention|fit] [--threads 1]
-        [--steps 7] [--runs 9] [--networks MLP ranker ...]
+Times are medians of paired steps or fits, in turn, with quartiles of the ratio. Of the
+clocks 'cpu' is the one for a busy machine: it counts what this process computed, of all
+its threads. All of it takes 10 minutes on one core; --quick, some seconds, shows that
+it runs, not how fast.
+
+    OMP_NUM_THREADS=1 python benchmarks/bench_networks.py [--only attention|fit]
+        [--threads 1] [--steps 7] [--runs 9] [--networks MLP ranker ...]
+        [--clock wall|cpu] [--quick]
 """
 
 # SPDX-License-Identifier: BSD-3-Clause
 
 import argparse
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -62,6 +69,8 @@ STEPS = {
     "5,000 and 4,200": ((5000, 4200), 0.0),
     "2 x 5,000, dropout 0.1": ((5000, 5000), 0.1),
 }
+QUICK_STEPS = {"300 and 240, dropout 0.1": ((300, 240), 0.1)}
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 class Unfused(ContextAwareEncoder):
@@ -156,7 +165,7 @@ def peak():
 
 def print_memory(kind, name):
     """Print what the peak grows by in a full step (in a process of its own)."""
-    counts, dropout = STEPS[name]
+    counts, dropout = (STEPS | QUICK_STEPS)[name]
     Step(kind, (64, 50), dropout)()
     step = Step(kind, counts, dropout)
     before = peak()
@@ -172,31 +181,43 @@ def memory_of(kind, name, threads):
     return float(done.stdout)
 
 
-def bench_attention(n_steps, threads):
-    """Print the table of training steps."""
+def bench_attention(steps, n_steps, threads, clock):
+    """Return rows of the table: training steps."""
     check_attention()
-    rows = []
-    for name, (counts, dropout) in STEPS.items():
+    table = []
+    for name, (counts, dropout) in steps.items():
         kinds = "fused", "unfused"
-        memory = {kind: memory_of(kind, name, threads) for kind in kinds}
-        steps = {kind: Step(kind, counts, dropout) for kind in kinds}
-        seconds = paired(steps, n_steps)
-        rows.append(
+        ours, other = (memory_of(kind, name, threads) for kind in kinds)
+        table.append(
             {
-                "eras": name,
-                "unfused s": np.median(seconds["unfused"]),
-                "ours s": np.median(seconds["fused"]),
-                **quartiles(seconds["unfused"] / seconds["fused"], "times faster"),
-                "unfused MB": memory["unfused"],
-                "ours MB": memory["fused"],
-                "share": memory["fused"] / memory["unfused"],
+                "measured": f"step, {name}",
+                "unit": "MB",
+                "ours": ours,
+                "other": other,
+                "ratio": ours / other,
+                "of": "ours / other",
+                "asked": "<= 0.125",
+                "met": ours / other <= 0.125,
             }
         )
-    print(
-        f"Training step of the ranker, {N_FEATURES} features, 4 heads of 4, "
-        f"{threads} thread(s), median of {n_steps} paired steps"
-    )
-    print(pd.DataFrame(rows).round(3).to_string(index=False), flush=True)
+        say(table[-1])
+        pair = {kind: Step(kind, counts, dropout) for kind in kinds}
+        seconds = paired(pair, n_steps, clock)
+        ratios = quartiles(seconds["unfused"] / seconds["fused"])
+        table.append(
+            {
+                "measured": f"step, {name}",
+                "unit": "s",
+                "ours": np.median(seconds["fused"]),
+                "other": np.median(seconds["unfused"]),
+                **ratios,
+                "of": "other / ours",
+                "asked": ">= 8",
+                "met": ratios["ratio"] >= 8,
+            }
+        )
+        say(table[-1])
+    return table
 
 
 # ------------------------------------------------------------------ fits
@@ -372,25 +393,25 @@ def hand_neutralized(data, size, n_epochs):
 
 # estimator, loop by hand, (eras, rows, features), batch size, epochs
 NETWORKS = {
-    "MLP": (MLPRegressor, hand_mlp, (20, 5000, 300), 4096, 4),
+    "MLP": (MLPRegressor, hand_mlp, (12, 5000, 300), 4096, 4),
     "supervised autoencoder": (
         SupervisedAutoencoderRegressor,
         hand_autoencoder,
-        (2, 5000, 300),
+        (1, 6144, 300),
         2048,
         2,
     ),
     "ranker": (ContextAwareRanker, hand_ranker, (4, 2000, 300), 2, 10),
     "ConvSELU": (ConvSELURegressor, hand_conv_selu, (1, 3000, 32), 512, 2),
-    "GTRUDA": (ConvAutoencoderRegressor, hand_gtruda, (4, 2000, 310), 1, 3),
+    "GTRUDA": (ConvAutoencoderRegressor, hand_gtruda, (5, 2000, 310), 1, 3),
     "denoising autoencoder": (
         DenoisingAutoencoder,
         hand_denoising,
-        (4, 5000, 300),
+        (2, 6144, 300),
         4096,
         2,
     ),
-    "TabM": (TabMRegressor, hand_tabm, (1, 4096, 300), 1024, 2),
+    "TabM": (TabMRegressor, hand_tabm, (1, 1024, 300), 256, 1),
     "neutralized MLP": (
         NeutralizedMLPRegressor,
         hand_neutralized,
@@ -399,13 +420,17 @@ NETWORKS = {
         8,
     ),
 }
+QUICK_SHAPE, QUICK_SIZES = (4, 150, 40), {"rows": 128, "eras": 2}
 
 
-def bench_fit(n_runs, threads, names):
-    """Print the table of fits."""
-    rows = []
+def bench_fit(n_runs, names, clock, quick):
+    """Return rows of the table: fits."""
+    table = []
     for name in names:
         cls, by_hand, shape, size, n_epochs = NETWORKS[name]
+        if quick:
+            size = QUICK_SIZES["rows" if size > 2 else "eras"]
+            shape, n_epochs = QUICK_SHAPE, 1
         data = Data(*shape)
         model = cls(
             max_epochs=n_epochs,
@@ -421,60 +446,105 @@ def bench_fit(n_runs, threads, names):
         def ours(model=model, data=data):
             model.fit(data.X, data.y, groups=data.eras)
 
-        seconds = paired({"ours": ours, "by hand": hand}, n_runs)
-        rows.append(
+        seconds = paired({"ours": ours, "by hand": hand}, n_runs, clock)
+        ratios = quartiles(seconds["ours"] / seconds["by hand"])
+        table.append(
             {
-                "network": name,
-                "rows": len(data.X),
-                "batch": size,
-                "epochs": n_epochs,
-                "ours s": np.median(seconds["ours"]),
-                "by hand s": np.median(seconds["by hand"]),
-                **quartiles(seconds["ours"] / seconds["by hand"], "ours / by hand"),
+                "measured": f"fit, {name}, {len(data.X)} rows, {n_epochs} epochs",
+                "unit": "s",
+                "ours": np.median(seconds["ours"]),
+                "other": np.median(seconds["by hand"]),
+                **ratios,
+                "of": "ours / other",
+                "asked": "<= 1.05",
+                "met": ratios["ratio"] <= 1.05,
             }
         )
-    print(f"Fits, {threads} thread(s), median of {n_runs} paired runs")
-    print(pd.DataFrame(rows).round(3).to_string(index=False), flush=True)
+        say(table[-1])
+    return table
 
 
 # ------------------------------------------------------------------ both
-def paired(calls, n):
+def paired(calls, n, clock):
     """Return seconds of n calls of each, in turn; one more before warms up."""
     seconds = {name: [] for name in calls}
     for i in range(-1, n):
         names = list(calls) if i % 2 else list(calls)[::-1]
         for name in names:
-            start = time.perf_counter()
+            start = clock()
             calls[name]()
             if i >= 0:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-def quartiles(ratios, name):
+def quartiles(ratios):
     low, median, high = np.quantile(ratios, [0.25, 0.5, 0.75])
-    return {name: median, "q25": low, "q75": high}
+    return {"ratio": median, "q25": low, "q75": high}
+
+
+def say(row):
+    """Print a row as soon as it is known."""
+    print(
+        f"[{time.strftime('%H:%M:%S')}] {row['measured']}: {row['ours']:.3f} against "
+        f"{row['other']:.3f} {row['unit']}, {row['of']} {row['ratio']:.3f} "
+        f"(asked {row['asked']})",
+        flush=True,
+    )
 
 
 def main():
-    """Print the tables."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=["attention", "fit"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument(
+        "--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS)
+    )
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--memory-of", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.memory_of:
         print_memory(*args.memory_of)
         return
-    print(f"torch {torch.__version__}")
+    if args.quick:
+        args.steps = args.runs = 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
+    print(
+        f"torch {torch.__version__}, {args.threads} thread(s), {args.clock} clock, "
+        f"{os.cpu_count()} cores with a load of {load:.1f} at the start",
+        flush=True,
+    )
+    clock, table = CLOCKS[args.clock], []
     if args.only != "fit":
-        bench_attention(args.steps, args.threads)
+        steps = QUICK_STEPS if args.quick else STEPS
+        table += bench_attention(steps, args.steps, args.threads, clock)
     if args.only != "attention":
-        bench_fit(args.runs, args.threads, args.networks)
+        table += bench_fit(args.runs, args.networks, clock, args.quick)
+    print(
+        f"\nMedians of {args.steps} paired steps and {args.runs} paired fits. Steps: the "
+        f"ranker, {N_FEATURES} features, 4 heads of 4; other is unfused attention. Fits: "
+        "other is the loop by hand."
+    )
+    columns = [
+        "measured",
+        "unit",
+        "ours",
+        "other",
+        "of",
+        "ratio",
+        "q25",
+        "q75",
+        "asked",
+    ]
+    table = pd.DataFrame(table, columns=[*columns, "met"]).round(3)
+    if args.quick:
+        table = table.drop(columns=["asked", "met"])
+    print(table.to_string(index=False, na_rep=""))
 
 
 if __name__ == "__main__":

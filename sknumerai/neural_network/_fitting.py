@@ -48,7 +48,9 @@ from sknumerai.neural_network._training import (
 )
 from sknumerai.utils import check_eras, one_era, refuse_era_column
 
-MAX_CALIBRATION_ROWS = 2**18
+# Rows for the map from outputs to y: a 32nd of those that training saw, in all epochs, so
+# that a short fit is not made longer by it, between these
+MIN_CALIBRATION_ROWS, MAX_CALIBRATION_ROWS = 2**12, 2**18
 
 
 def loss_of_targets(est):
@@ -277,7 +279,9 @@ def _check_same_network(est, spec, range_before, y_ndim, caller):
 def _calibrate(est, matrix, Y, weight, eras, n_train):
     """Map outputs of a scale-free loss to y by least squares on training rows."""
     order = eras.order()
-    step = -(-n_train // MAX_CALIBRATION_ROWS)
+    seen = n_train * est.n_iter_
+    most = min(max(seen // 32, MIN_CALIBRATION_ROWS), MAX_CALIBRATION_ROWS)
+    step = -(-n_train // most)
     forward = est._calibration_forward(est.module_)
     how = {"scale": est._scale, "device": torch.device("cpu")}
     if est._attends:
@@ -287,7 +291,9 @@ def _calibrate(est, matrix, Y, weight, eras, n_train):
         outputs = outputs[rows].astype(np.float64)
     else:
         rows = np.arange(0, n_train, step) if order is None else order[:n_train:step]
-        outputs = forward_rows(forward, matrix, rows=rows, **how).astype(np.float64)
+        # slices of 4 MB: convolutions multiply the memory of a slice by their channels
+        outputs = forward_rows(forward, matrix, rows=rows, chunk=2**20, **how)
+        outputs = outputs.astype(np.float64)
     for j in range(outputs.shape[1]):
         known = np.isfinite(Y[rows, j])
         w = np.ones(len(rows)) if weight is None else weight[rows].astype(np.float64)

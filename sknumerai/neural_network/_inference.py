@@ -65,7 +65,7 @@ def resolve_device(device):
     return device
 
 
-def forward_rows(forward, X, *, scale, device, rows=None):
+def forward_rows(forward, X, *, scale, device, rows=None, chunk=_CHUNK):
     """Apply a function of tensors to slices of rows.
 
     Parameters
@@ -85,13 +85,16 @@ def forward_rows(forward, X, *, scale, device, rows=None):
     rows : ndarray of int or None, default=None
         Positions of the rows to take; None takes all.
 
+    chunk : int, default=2**23
+        Elements of a slice.
+
     Returns
     -------
     output : ndarray of shape (n_rows, n_outputs)
         float32.
     """
     n_rows = X.shape[0] if rows is None else len(rows)
-    step = max(256, _CHUNK // max(1, X.shape[1]))
+    step = max(256, chunk // max(1, X.shape[1]))
     output = None
     with torch.inference_mode():
         for start in range(0, n_rows, step):
