@@ -220,13 +220,13 @@ default=None
         rows = None
         if self._attends if by_era is None else by_era:
             rows = check_attention(groups, X, len(matrix), type(self).__name__).rows()
-        module = self.module_.to(where["device"])
-        try:
-            if rows is not None:
-                return forward_eras(choose(module), matrix, rows, **where)
-            return forward_rows(choose(module), matrix, **where)
-        finally:
-            module.cpu()
+        module = self.module_
+        if where["device"].type != "cpu":
+            # a copy: `to` moves a module, from under the threads that predict beside
+            module = copy.deepcopy(module).to(where["device"])
+        if rows is not None:
+            return forward_eras(choose(module), matrix, rows, **where)
+        return forward_rows(choose(module), matrix, **where)
 
     def _predict_outputs(self, X, groups=None):
         """Return what the network says of each target, in the units of `y`."""
@@ -341,9 +341,6 @@ default=None
     def _aggregate(self, outputs, eras):
         """Return one prediction per row from the outputs for all targets."""
         return outputs[:, 0]
-
-    def _check_scaled(self, low, high, caller):
-        """Raise if features between `low` and `high` do not suit the network."""
 
     def _target_map(self, y, weight):
         """Return offset and scale of a target: (y - offset) / scale suits the output."""

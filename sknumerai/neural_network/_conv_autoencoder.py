@@ -461,14 +461,6 @@ or callable, default='auto'
     def _calibration_forward(self, module):
         return module.forward_targets
 
-    def _check_scaled(self, low, high, caller):
-        if self.recon_loss in ("bce", "js") and (low < 0 or high > 1):
-            raise ValueError(
-                f"{caller}: recon_loss={self.recon_loss!r} needs features in [0, 1]; "
-                f"they run from {low:.3g} to {high:.3g}. Pass feature_range=(low, high) "
-                "to have them mapped, or recon_loss='mse'."
-            )
-
     def _output_in_unit_interval(self):
         return self.output_activation == "sigmoid"
 

@@ -415,11 +415,3 @@ class DenoisingAutoencoder(BaseNeuralNetTransformer):
         if phase is not None and phase.name == "clean":
             return None
         return super()._make_noise(phase)
-
-    def _check_scaled(self, low, high, caller):
-        if self.recon_loss != "mse" and (low < 0 or high > 1):
-            raise ValueError(
-                f"{caller}: recon_loss={self.recon_loss!r} needs features in [0, 1]; "
-                f"they run from {low:.3g} to {high:.3g}. Pass feature_range=(low, high) "
-                "to have them mapped, or recon_loss='mse'."
-            )

@@ -181,7 +181,7 @@ def check_feature_range(est, matrix, caller):
         given = (0, 4) if matrix.dtype.kind in "iu" else None
     least, most = float(matrix.min()), float(matrix.max())
     if given is None:
-        est._check_scaled(least, most, caller)
+        _check_reconstructed(est, least, most, caller)
         return None
     if len(given) != 2 or not given[0] < given[1]:
         raise ValueError(
@@ -203,8 +203,19 @@ def check_feature_range(est, matrix, caller):
     to_low, to_high = est._scaled_to
     slope = (to_high - to_low) / (high - low)
     scaled = ((value - low) * slope + to_low for value in (least, most))
-    est._check_scaled(*scaled, caller)
+    _check_reconstructed(est, *scaled, caller)
     return low, high
+
+
+def _check_reconstructed(est, low, high, caller):
+    """Raise if a loss of the reconstruction does not take what features are scaled to."""
+    recon_loss = getattr(est, "recon_loss", "mse")
+    if recon_loss in ("bce", "js") and (low < 0 or high > 1):
+        raise ValueError(
+            f"{caller}: recon_loss={recon_loss!r} needs features in [0, 1]; they run "
+            f"from {low:.3g} to {high:.3g}. Pass feature_range=(low, high) to have them "
+            "mapped, or recon_loss='mse'."
+        )
 
 
 def check_device(device):

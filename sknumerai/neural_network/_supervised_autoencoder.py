@@ -490,14 +490,6 @@ or callable, default='auto'
         terms = criterion.terms(output, batch.y, X, *extra, batch.meta_model)
         return {"loss": criterion.combine(terms), **terms}
 
-    def _check_scaled(self, low, high, caller):
-        if self.recon_loss != "mse" and (low < 0 or high > 1):
-            raise ValueError(
-                f"{caller}: recon_loss={self.recon_loss!r} needs features in [0, 1]; "
-                f"they run from {low:.3g} to {high:.3g}. Pass feature_range=(low, high) "
-                "to have them mapped, or recon_loss='mse'."
-            )
-
     def _targets_of(self, output, phase):
         if phase.name == "pretrain":
             return None

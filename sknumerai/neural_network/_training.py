@@ -282,6 +282,9 @@ def _plain(row):
 
 def _make_net(estimator, module, phase, train, device, generator):
     by_era = estimator.batch_by_ == "era"
+    noise = estimator._make_noise(phase)
+    if isinstance(noise, torch.nn.Module):
+        noise = noise.to(device)  # the user's may have buffers
     params = estimator._optimizer_params(len(train), train.n_eras, phase)
     optimizer_params = {f"optimizer__{name}": value for name, value in params.items()}
     return _Net(
@@ -303,7 +306,7 @@ def _make_net(estimator, module, phase, train, device, generator):
         verbose=0,
         estimator=estimator,
         phase=phase,
-        noise=estimator._make_noise(phase),
+        noise=noise,
     )
 
 

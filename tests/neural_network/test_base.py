@@ -20,6 +20,8 @@ from sknumerai.neural_network import (
     MLPRegressor,
     NeuralNetRegressor,
     SupervisedAutoencoderRegressor,
+    _base,
+    _fitting,
 )
 from sknumerai.neural_network._held_out import count_eras
 from sknumerai.neural_network._inference import tensor_view
@@ -104,6 +106,39 @@ def test_calibration_of_shuffled_rows(problem):
     straight = small(loss="corr", lr=0.01).fit(X, y)
     shuffled = small(loss="corr", lr=0.01).fit(X.iloc[rows], y.iloc[rows])
     np.testing.assert_allclose(straight.predict(X), shuffled.predict(X), atol=1e-4)
+
+
+def test_calibration_takes_a_share_of_what_training_saw(problem, monkeypatch):
+    """A short fit is not made longer by it, and the map is nearly that of all rows."""
+    X, y, _, _ = problem
+    params = {"loss": "corr", "lr": 0.01, "max_epochs": 8, "n_validation_eras": 0}
+    every = small(**params).fit(X, y)
+    monkeypatch.setattr(_fitting, "MIN_CALIBRATION_ROWS", 32)
+    seen, forward = [], _fitting.forward_rows
+
+    def counted(*args, rows, **how):
+        seen.append(len(rows))
+        return forward(*args, rows=rows, **how)
+
+    monkeypatch.setattr(_fitting, "forward_rows", counted)
+    share = small(**params).fit(X, y)
+    assert seen == [len(X) // 4]
+    assert share._y_scale[0] == pytest.approx(every._y_scale[0], rel=0.3)
+
+
+def test_predictions_elsewhere_leave_the_network_where_it_is(problem, monkeypatch):
+    """Threads that predict with one network share it."""
+    X, y, _, _ = problem
+    model = small().fit(X, y)
+    monkeypatch.setattr(_base, "resolve_device", lambda _: torch.device("meta"))
+
+    def choose(module):
+        assert next(module.parameters()).device.type == "meta"
+        assert next(model.module_.parameters()).device.type == "cpu"
+        raise KeyError("seen")
+
+    with pytest.raises(KeyError, match="seen"):
+        model._apply(X, choose)
 
 
 class Backwards(nn.Module):
