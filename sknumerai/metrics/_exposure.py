@@ -80,6 +80,9 @@ def feature_exposures(
         covered than `min_coverage` says, or an era has fewer than ``2 * top_bottom``
         rows.
 
+    MissingErasError
+        If targets and predictions have no eras, and `features` is of several.
+
     See Also
     --------
     max_feature_exposure : The largest of them.
@@ -201,6 +204,9 @@ def max_feature_exposure(
     ValueError
         As :func:`feature_exposures` raises it.
 
+    MissingErasError
+        If targets and predictions have no eras, and `features` is of several.
+
     See Also
     --------
     feature_exposures : Which feature it is.
@@ -291,6 +297,9 @@ def rms_feature_exposure(
     ------
     ValueError
         As :func:`feature_exposures` raises it.
+
+    MissingErasError
+        If targets and predictions have no eras, and `features` is of several.
 
     See Also
     --------

@@ -75,6 +75,9 @@ def fnc_score(
         than `min_coverage` says, more than a fifth of an era's targets (but not all)
         are missing, or an era has fewer than ``2 * top_bottom`` rows.
 
+    MissingErasError
+        If targets and predictions have no eras, and `features` is of several.
+
     See Also
     --------
     legacy_fnc_score : The score of 2020 to 2022.
@@ -155,6 +158,9 @@ def legacy_fnc_score(
     ------
     ValueError
         As :func:`fnc_score` raises it.
+
+    MissingErasError
+        If targets and predictions have no eras, and `features` is of several.
 
     See Also
     --------
