@@ -325,3 +325,14 @@ def test_an_era_is_factorized_once_for_all_proportions_and_columns(monkeypatch):
     monkeypatch.setattr(_least_squares, "PanelCholesky", count)
     neutralize(P, F, proportion=np.linspace(0, 1, 11))
     assert len(calls) == F.index.get_level_values("era").nunique()
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_the_scale_does_not_cost_accuracy(scale, device):
+    rng = np.random.default_rng(0)
+    F = rng.normal(size=(300, 20))
+    F[:, 1] = F[:, 0] + 5e-5 * F[:, 1]
+    p = F[:, :3].sum(axis=1) * 1e3 + rng.normal(size=300)
+    expected = neutralize(p, F)
+    found = neutralize(p * scale, F, device=device) / scale
+    assert_allclose(found, expected, rtol=0, atol=1e-9)
