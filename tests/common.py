@@ -1,5 +1,6 @@
 """Instances of every estimator for scikit-learn's checks, and what may fail."""
 
+from optuna.distributions import FloatDistribution
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import TimeSeriesSplit
 
@@ -19,6 +20,11 @@ SETTINGS = {
     "MultiTargetRegressor": {"estimator": Ridge()},
     "NeuralNetRegressor": {"module": MLP},
     "NeutralizedRegressor": {"estimator": Ridge()},
+    "OptunaSearchRegressor": {
+        "estimator": Ridge(),
+        "param_distributions": {"alpha": FloatDistribution(1e-3, 1.0, log=True)},
+        "n_trials": 2,
+    },
     "PermutationImportanceSelector": {"estimator": Ridge()},
     "RankAveragingRegressor": {
         "estimators": [("ridge", Ridge()), ("linear", LinearRegression())]

@@ -8,6 +8,7 @@ from sknumerai.model_selection._era_cross_val_predict import era_cross_val_predi
 from sknumerai.model_selection._era_cross_validate import era_cross_validate
 from sknumerai.model_selection._leakage import check_leakage
 from sknumerai.model_selection._purged_k_fold import PurgedGroupKFold
+from sknumerai.model_selection._search import OptunaSearchRegressor
 from sknumerai.model_selection._split_table import split_table
 from sknumerai.model_selection._stratified_sample import era_stratified_sample
 from sknumerai.model_selection._time_series_split import GroupTimeSeriesSplit
@@ -16,6 +17,7 @@ from sknumerai.model_selection._warm_start_walk_forward import WarmStartWalkForw
 __all__ = [
     "CombinatorialPurgedGroupKFold",
     "GroupTimeSeriesSplit",
+    "OptunaSearchRegressor",
     "PurgedGroupKFold",
     "WarmStartWalkForward",
     "check_leakage",

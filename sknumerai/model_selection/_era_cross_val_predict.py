@@ -17,8 +17,8 @@ from sknumerai.model_selection._folds import (
     take,
     take_params,
 )
-from sknumerai.model_selection._handover import Handover, received
 from sknumerai.model_selection._routing import groups_to_predict, route
+from sknumerai.model_selection._shared_data import SharedData
 from sknumerai.utils import check_eras
 
 CALLER = "era_cross_val_predict"
@@ -116,28 +116,26 @@ def era_cross_val_predict(
     given = groups if groups is not None else (params or {}).get("groups")
     check_eras(given, X, y, n_samples=n_samples, required=True, caller=CALLER)
     splits = split_rows(cv, X, y, split_params)
-    rows = Handover(X)
+    shared = SharedData(X=X, y=y, groups=given, fit_params=fit_params, splits=splits)
     tasks = (
-        delayed(_fit_and_predict)(
-            clone(estimator), rows, y, train, test, fit_params, given
-        )
-        for train, test in splits
+        delayed(_fit_and_predict)(clone(estimator), shared, fold)
+        for fold in range(len(splits))
     )
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    bar = tqdm(
-        parallel(tasks), CALLER, len(splits), unit="fold", delay=2, disable=not verbose
-    )
-    return _join(list(bar), [test for _, test in splits], X, y, n_samples)
+    with shared:
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+        done = parallel(tasks)
+        bar = tqdm(done, CALLER, len(splits), unit="fold", delay=2, disable=not verbose)
+        predictions = list(bar)
+    return _join(predictions, [test for _, test in splits], X, y, n_samples)
 
 
-def _fit_and_predict(estimator, X, y, train, test, fit_params, groups):
-    X = received(X)
-    n_samples = _num_samples(X)
-    estimator.fit(
-        take(X, train), take(y, train), **take_params(fit_params, train, n_samples)
-    )
+def _fit_and_predict(estimator, shared, fold):
+    X, y = shared["X"], shared["y"]
+    train, test = shared["splits"][fold]
+    given = take_params(shared["fit_params"], train, _num_samples(X))
+    estimator.fit(take(X, train), take(y, train), **given)
     X_test = take(X, test)
-    given = groups_to_predict(estimator, X_test, take(groups, test))
+    given = groups_to_predict(estimator, X_test, take(shared["groups"], test))
     y_pred = np.asarray(estimator.predict(X_test, **given))
     return y_pred.astype(np.float64) if y_pred.dtype.kind != "f" else y_pred
 

@@ -2,10 +2,8 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import time
 import warnings
 from numbers import Real
-from traceback import format_exc
 
 import numpy as np
 import pandas as pd
@@ -21,13 +19,11 @@ from sknumerai.model_selection._folds import (
     fold_row,
     positions_of,
     split_rows,
-    take,
-    take_params,
 )
-from sknumerai.model_selection._handover import Handover, received
-from sknumerai.model_selection._predict_once import predict_once
 from sknumerai.model_selection._routing import route
-from sknumerai.model_selection._scorers import check_scorers, score_all, score_eras
+from sknumerai.model_selection._run_fold import run_fold
+from sknumerai.model_selection._scorers import check_scorers
+from sknumerai.model_selection._shared_data import SharedData
 from sknumerai.utils import ERA_LEVEL, check_eras
 
 CALLER = "era_cross_validate"
@@ -181,29 +177,32 @@ def era_cross_validate(
     given = groups if groups is not None else (params or {}).get("groups")
     eras = check_eras(given, X, y, n_samples=n_samples, required=True, caller=CALLER)
     splits = split_rows(cv, X, y, split_params)
-    rows = Handover(X)
+    parts = ("test", "train")[: 1 + return_train_score]
+    shared = SharedData(
+        X=X,
+        y=y,
+        fit_params=fit_params,
+        score_params=score_params,
+        folds=[(a, dict(zip(parts, (b, a)))) for a, b in splits],
+    )
+    catch = error_score != "raise"
     tasks = (
-        delayed(_fit_and_score)(
+        delayed(run_fold)(
             clone(estimator),
-            rows,
-            y,
-            train,
-            test,
+            shared,
+            fold,
             scorers,
-            fit_params,
-            score_params,
-            return_train_score,
-            return_era_scores,
-            return_estimator,
-            error_score,
+            catch,
+            era_scores=return_era_scores,
+            keep=return_estimator,
         )
-        for train, test in splits
+        for fold in range(len(splits))
     )
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    bar = tqdm(
-        parallel(tasks), CALLER, len(splits), unit="fold", delay=2, disable=not verbose
-    )
-    folds = list(bar)
+    with shared:
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+        done = parallel(tasks)
+        bar = tqdm(done, CALLER, len(splits), unit="fold", delay=2, disable=not verbose)
+        folds = list(bar)
     _tell_of_errors(folds, error_score)
     results = Bunch(
         fit_time=np.array([fold["fit_time"] for fold in folds]),
@@ -216,9 +215,11 @@ def era_cross_validate(
             part: tuple(positions_of(split[i]) for split in splits)
             for i, part in enumerate(("train", "test"))
         }
-    for part in ("test", "train")[: 1 + return_train_score]:
-        results.update(_columns(part, [fold[part] for fold in folds], error_score))
-    tables = {k: fold["eras"] for k, fold in enumerate(folds) if "eras" in fold}
+    for part in parts:
+        scores = [fold["scores"].get(part) for fold in folds]
+        results.update(_columns(part, scores, error_score))
+    tables = {k: fold["eras"] for k, fold in enumerate(folds)}
+    tables = {k: table for k, table in tables.items() if table is not None}
     if tables:
         results.era_scores = pd.concat(tables, names=["split", ERA_LEVEL])
     table = [fold_row(eras, k, train=a, test=b) for k, (a, b) in enumerate(splits)]
@@ -235,56 +236,6 @@ def check_error_score(error_score, caller):
         )
 
 
-def _fit_and_score(
-    estimator,
-    X,
-    y,
-    train,
-    test,
-    scorers,
-    fit_params,
-    score_params,
-    return_train_score,
-    return_era_scores,
-    return_estimator,
-    error_score,
-):
-    """Fit one fold and score it; what fails is told, unless it is to raise."""
-    X = received(X)
-    n_samples = _num_samples(X)
-    fold = {"fit_time": 0.0, "score_time": 0.0, "estimator": estimator}
-    start = time.perf_counter()
-    try:
-        estimator.fit(
-            take(X, train), take(y, train), **take_params(fit_params, train, n_samples)
-        )
-        fold["fit_time"] = time.perf_counter() - start
-        start = time.perf_counter()
-        stand_in = predict_once(estimator)
-        for part, rows in (("test", test), ("train", train))[: 1 + return_train_score]:
-            X_part, y_part = take(X, rows), take(y, rows)
-            given = {
-                name: take_params(value, rows, n_samples)
-                for name, value in score_params.items()
-            }
-            fold[part] = score_all(scorers, stand_in, X_part, y_part, given)
-            if part == "test" and return_era_scores:
-                table = score_eras(scorers, stand_in, X_part, y_part, given)
-                if table is not None:
-                    fold["eras"] = table
-            if part == "test":
-                fold["score_time"] = time.perf_counter() - start
-    except Exception:
-        if error_score == "raise":
-            raise
-        fold["error"] = format_exc()
-        fold.pop("eras", None)
-        fold["test"] = fold["train"] = None
-    if not return_estimator:
-        del fold["estimator"]
-    return fold
-
-
 def _columns(part, scores, error_score):
     """Arrays of scores by name; folds that failed have the error score."""
     names = next((list(found) for found in scores if found is not None), ["score"])
@@ -293,7 +244,7 @@ def _columns(part, scores, error_score):
 
 
 def _tell_of_errors(folds, error_score):
-    errors = [fold["error"] for fold in folds if "error" in fold]
+    errors = [fold["error"] for fold in folds if fold["error"] is not None]
     if not errors:
         return
     said = f"{CALLER}: {len(errors)} of {len(folds)} folds failed"

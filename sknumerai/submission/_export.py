@@ -40,11 +40,11 @@ def export_model(
 
     The file is a cloudpickle of a callable `predict(live_features,
     live_benchmark_models)`, the form that Numerai's model upload asks for. sknumerai is
-    stored in it by value, so the file runs where sknumerai and skorch are not
-    installed. The callable takes the model's features by name, ignores all other
-    columns, predicts era by era, and returns a DataFrame indexed by `id` with the column
-    `prediction`, ranks strictly between 0 and 1. Read more in the user guide,
-    "Submission".
+    stored in it by value, so the file runs where sknumerai, skorch and optuna are not
+    installed. Of a search it holds the best estimator. The callable takes the model's
+    features by name, ignores all other columns, predicts era by era, and returns a
+    DataFrame indexed by `id` with the column `prediction`, ranks strictly between 0 and
+    1. Read more in the user guide, "Submission".
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ def export_model(
         random codes 0 to 4.
 
     verify : bool, default=True
-        Whether to load the file in a fresh process where sknumerai and skorch cannot be
-        imported, and to compare its predictions of `sample` with those made here. It
-        takes the seconds that Python takes to import what the model needs.
+        Whether to load the file in a fresh process where sknumerai, skorch and optuna
+        cannot be imported, and to compare its predictions of `sample` with those made
+        here. It takes the seconds that Python takes to import what the model needs.
 
     Returns
     -------
@@ -141,6 +141,8 @@ def export_model(
     """
     path = _check_path(path)
     _check_model(model)
+    # of a search Numerai needs the model, not the ranges that it was found in
+    model = getattr(model, "best_estimator_", model)
     if not (missing == "raise" or (_is_number(missing) and np.isfinite(missing))):
         raise ValueError(
             f"The 'missing' parameter of export_model must be 'raise' or a number, "

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sknumerai.exceptions import SubmissionError
 
-ABSENT = ("sknumerai", "skorch")
+ABSENT = ("sknumerai", "skorch", "optuna")
 RUNNER = Path(__file__).with_name("_runner.py")
 
 
@@ -98,6 +98,11 @@ def _why(done):
         return (
             said + " Numerai's images hold an old skorch whose nets do not load: use "
             "NeuralNetRegressor of sknumerai.neural_network for your module."
+        )
+    if package == "optuna":
+        return (
+            said + " Numerai's images have no Optuna, and a search inside the model "
+            "holds its ranges: put the search's best_estimator_ in its place."
         )
     return (
         said + f" If {package} is your own module, pass by_value=[{package!r}] so that "

@@ -1,6 +1,5 @@
 """The folds and scores of scikit-learn, without copies and with one prediction."""
 
-import pickle
 import tracemalloc
 
 import numpy as np
@@ -29,7 +28,6 @@ from sknumerai.model_selection import (
     PurgedGroupKFold,
     era_cross_validate,
 )
-from sknumerai.model_selection._handover import Handover, received
 from sknumerai.neural_network import MLPRegressor
 from tests.model_selection.probes import Counting, Failing, Probe, TakesGroups
 
@@ -238,13 +236,6 @@ def test_processes_map_the_file(mapped, form):
     assert (alone.test_score > 0.9).all()
     np.testing.assert_array_equal(found.test_score, alone.test_score)
     pd.testing.assert_frame_equal(found.era_scores, alone.era_scores)
-
-
-def test_a_frame_that_is_handed_over_is_the_same(mapped):
-    _, X, *_ = mapped
-    for frame in (X.iloc[5:9], X.iloc[5:9].assign(text="a"), X.iloc[:0]):
-        copy = received(pickle.loads(pickle.dumps(Handover(frame))))
-        pd.testing.assert_frame_equal(copy, frame)
 
 
 def test_training_on_both_sides_is_gathered(mapped):
