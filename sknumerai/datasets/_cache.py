@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import mmap
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from sknumerai.datasets._home import data_home_path
+from sknumerai.utils import map_file
 
 FOLDER = ".sknumerai_cache"
 # Part of every key: a change of what is stored makes old files unused.
@@ -60,7 +60,13 @@ class Cache:
         return digest.hexdigest()
 
     def open_array(self, name, dtype, shape):
-        """Map an array that is stored, or None where there is none like it."""
+        """Map an array that is stored, or None where there is none like it.
+
+        The map is no numpy.memmap: to a worker process joblib (1.6.0 and before) hands a
+        contiguous view of one as file, offset and shape, with the order of the map, and
+        the block of a DataFrame, which is the transpose, arrives with its values mixed
+        up.
+        """
         path = self.folder / f"{name}.npy"
         try:
             array = np.load(path, mmap_mode="r")
@@ -68,7 +74,7 @@ class Cache:
             return None
         if array.dtype != dtype or array.shape != shape:
             return None
-        return _plain(array)
+        return map_file(path, array.dtype, array.shape, array.offset)
 
     @contextlib.contextmanager
     def new_array(self, name, files, dtype, shape):
@@ -167,18 +173,6 @@ class Cache:
 
     def _temporary(self, path):
         return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
-
-
-def _plain(array):
-    """The same map as an ndarray that is no numpy.memmap.
-
-    To a worker process joblib (1.6.0 and before) hands a contiguous view of a memmap
-    as file, offset and shape, with the order of the map: the block of a DataFrame,
-    which is the transpose, arrives with its values mixed up.
-    """
-    start = array.offset % mmap.ALLOCATIONGRANULARITY
-    flat = np.frombuffer(array.base, array.dtype, count=array.size, offset=start)
-    return flat.reshape(array.shape)
 
 
 def _writable_folder(path, cache_dir, data_home):

@@ -11,6 +11,8 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from sknumerai.utils import file_of
+
 # What this process has mapped, the newest only: a worker serves one search at a time.
 _mapped = {}
 
@@ -66,11 +68,8 @@ class SharedData:
 class _MappedArray:
     """Where an array lies in a file."""
 
-    def __init__(self, array, source):
-        offset = source.offset
-        offset += array.__array_interface__["data"][0]
-        offset -= source.__array_interface__["data"][0]
-        self.where = (str(source.filename), offset, array.dtype)
+    def __init__(self, array, path, offset):
+        self.where = (path, offset, array.dtype)
         self.shape = array.shape
         self.strides = array.strides
 
@@ -108,25 +107,10 @@ def _by_name(value):
                 return _MappedFrame(values, value)
         return value
     if isinstance(value, np.ndarray) and value.size and value.dtype != object:
-        source = _backing(value)
-        if source is not None and min(value.strides, default=0) >= 0:
-            return _MappedArray(value, source)
+        place = file_of(value)
+        if place is not None and min(value.strides, default=0) >= 0:
+            return _MappedArray(value, *place)
     return value
-
-
-def _backing(array):
-    """The memory map of a file that an array looks into, if there is one."""
-    while array is not None:
-        if isinstance(array, np.memmap):
-            if array.filename is not None and array.mode != "c":
-                outer = array.base
-                # slices of a map say the offset of the whole: take the whole
-                while isinstance(outer, np.memmap):
-                    array, outer = outer, outer.base
-                return array
-            return None
-        array = getattr(array, "base", None)
-    return None
 
 
 def _mapped_data(path, token):

@@ -11,6 +11,7 @@ from sknumerai.utils._eras import (
     one_era,
     refuse_era_column,
 )
+from sknumerai.utils._file_map import file_of, map_file
 from sknumerai.utils._fitted_eras import fitted_eras, warn_of_leakage
 from sknumerai.utils._frames import with_index_of
 from sknumerai.utils._horizon import model_horizon, target_horizon
@@ -45,11 +46,13 @@ __all__ = [
     "era_gaussian_ranks",
     "era_normalized_ranks",
     "era_numbers",
+    "file_of",
     "fitted_eras",
     "gaussian_ranks",
     "has_eras",
     "import_optional",
     "least_squares_residuals",
+    "map_file",
     "model_horizon",
     "normalized_ranks",
     "one_era",

@@ -5,12 +5,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 
 def file_of(values):
-    """Name of the file that an array or a frame is a memory map of, or None."""
-    array = values.to_numpy() if hasattr(values, "to_numpy") else values
-    while array is not None:
-        if isinstance(array, np.memmap):
-            return str(array.filename)
-        array = getattr(array, "base", None)
+    """Name of the file that an array or a frame is a map of, or None."""
+    part = values.to_numpy() if hasattr(values, "to_numpy") else values
+    while part is not None:
+        if getattr(part, "filename", None) is not None:
+            return str(part.filename)
+        part = getattr(part, "obj" if isinstance(part, memoryview) else "base", None)
     return None
 
 

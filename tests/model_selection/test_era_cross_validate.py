@@ -12,7 +12,7 @@ from sklearn.model_selection import KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sknumerai.datasets import make_numerai
+from sknumerai.datasets import load_numerai, make_numerai
 from sknumerai.exceptions import MissingErasError, UnknownHorizonError
 from sknumerai.metrics import (
     make_era_scorer,
@@ -236,6 +236,21 @@ def test_processes_map_the_file(mapped, form):
     assert (alone.test_score > 0.9).all()
     np.testing.assert_array_equal(found.test_score, alone.test_score)
     pd.testing.assert_frame_equal(found.era_scores, alone.era_scores)
+
+
+def test_processes_map_what_load_numerai_gives(tmp_path):
+    data = make_numerai(
+        n_eras=40, n_samples_per_era=50, targets="target_ender_20", random_state=0
+    )
+    frame = data.data.join(data.target).reset_index().set_index("id")
+    frame.to_parquet(tmp_path / "train.parquet")
+    loaded = load_numerai(tmp_path, targets="target_ender_20", verbose=0)
+    found = era_cross_validate(
+        Probe(), loaded.data, loaded.target, cv=CV, n_jobs=2, return_estimator=True
+    )
+    assert {m.fit_file_ for m in found.estimator} == {str(loaded.map_path)}
+    alone = era_cross_validate(Probe(), data.data, data.target, cv=CV)
+    np.testing.assert_array_equal(found.test_score, alone.test_score)
 
 
 def test_training_on_both_sides_is_gathered(mapped):

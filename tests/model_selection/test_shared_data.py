@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sknumerai.datasets import load_numerai, make_numerai
 from sknumerai.model_selection._shared_data import SharedData
 
 
@@ -86,6 +87,18 @@ def test_a_frame_keeps_its_labels_and_its_file(codes):
     assert is_mapped(found["X"].to_numpy()) and found["groups"] is None
     assert found["y"].tolist() == [0, 1, 2]
     assert size < 20_000
+
+
+def test_what_load_numerai_gives_stays_in_its_file(tmp_path):
+    data = make_numerai(n_eras=8, n_samples_per_era=50, random_state=0)
+    frame = data.data.join(data.target).reset_index().set_index("id")
+    frame.to_parquet(tmp_path / "train.parquet")
+    loaded = load_numerai(tmp_path, targets=data.target.name, verbose=0).data
+    for X in (loaded, loaded.iloc[50:333]):
+        found, size = crossed(X=X.reset_index(drop=True), matrix=X.to_numpy())
+        np.testing.assert_array_equal(found["X"], X)
+        np.testing.assert_array_equal(found["matrix"], X)
+        assert size < 5000
 
 
 def test_a_frame_of_several_types_is_written():
