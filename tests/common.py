@@ -14,6 +14,10 @@ SETTINGS = {
     "ConvSELUClassifier": {"lr": 2e-3, "batch_size": 50, "max_epochs": 5},
     "ConvSELURegressor": {"lr": 2e-3, "batch_size": 50, "max_epochs": 15},
     "DenoisingAutoencoder": {"batch_size": 50, "max_epochs": 2},
+    "EnsembleSelectionRegressor": {
+        "estimators": [("ridge", Ridge()), ("linear", LinearRegression())],
+        "cv": 2,
+    },
     "EraBoostingRegressor": {"estimator": Ridge()},
     "EraEnsembleRegressor": {"estimator": Ridge()},
     "FoldAveragingRegressor": {"estimator": Ridge(), "cv": 2},
@@ -60,6 +64,7 @@ EXPECTED_FAILED_CHECKS = {
     "ConvSELUClassifier": WEIGHTS,
     "ConvSELURegressor": WEIGHTS,
     "DenoisingAutoencoder": WEIGHTS,
+    "EnsembleSelectionRegressor": ACROSS_ROWS,
     "EraQuantileScaler": ACROSS_ROWS,
     "FeatureNeutralizer": ACROSS_ROWS,
     "GaussianRankScaler": ACROSS_ROWS,

@@ -2,6 +2,9 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+from sknumerai.ensemble._ensemble_selection_regressor import (
+    EnsembleSelectionRegressor,
+)
 from sknumerai.ensemble._era_boosting_regressor import EraBoostingRegressor
 from sknumerai.ensemble._era_ensemble_regressor import EraEnsembleRegressor
 from sknumerai.ensemble._fold_averaging_regressor import FoldAveragingRegressor
@@ -10,8 +13,10 @@ from sknumerai.ensemble._neutralized_regressor import NeutralizedRegressor
 from sknumerai.ensemble._rank_averaging_regressor import RankAveragingRegressor
 from sknumerai.ensemble._residual_target_regressor import ResidualTargetRegressor
 from sknumerai.ensemble._seed_averaging_regressor import SeedAveragingRegressor
+from sknumerai.ensemble._select_ensemble import select_ensemble
 
 __all__ = [
+    "EnsembleSelectionRegressor",
     "EraBoostingRegressor",
     "EraEnsembleRegressor",
     "FoldAveragingRegressor",
@@ -20,4 +25,5 @@ __all__ = [
     "RankAveragingRegressor",
     "ResidualTargetRegressor",
     "SeedAveragingRegressor",
+    "select_ensemble",
 ]

@@ -29,6 +29,7 @@ from sklearn.utils.validation import (
 from sknumerai.ensemble._delegation import params_of, router_of
 from sknumerai.ensemble._members import check_target, fit_members, rows_of_params
 from sknumerai.ensemble._prediction import predict_by_eras
+from sknumerai.ensemble._shrunk_average import ShrunkAverage
 from sknumerai.ensemble._slices import fill_with_others, honest_rows, make_slices
 from sknumerai.exceptions import UnknownHorizonError
 from sknumerai.model_selection import embargo_for
@@ -61,8 +62,10 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         float64: for thousands of features pass XGBoost's or LightGBM's.
 
     final_estimator : estimator, default=None
-        Regressor of their predictions. None is a
-        :class:`sklearn.linear_model.RidgeCV`.
+        Regressor of their predictions. None is V3X's
+        :class:`sklearn.linear_model.RidgeCV` where `stacking` is "in_sample", and
+        otherwise an average with weights of 0 or more, equal ones unless the data tell
+        them apart, see Notes.
 
     n_slices : int, default=3
         Number of slices.
@@ -122,6 +125,12 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
+    Out of sample a model explains a thousandth of the target, and a ridge of a few such
+    models learns noise; in sample it finds them all good, which leaves it near their
+    mean. So the default for predictions out of sample is the mean, times its slope, and
+    moves towards least squares as far as a test over blocks of eras finds the models to
+    deserve different weights; no weight is below 0.
+
     V3X may reduce each slice to its principal components first: pass a pipeline,
     ``make_pipeline(PCA(0.9), estimator)``.
 
@@ -284,7 +293,7 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         elif hasattr(self, "eras_seen_"):
             del self.eras_seen_
         stacked = self._stack(table, groups, eras)
-        self._fit_final(X, stacked, y, honest, groups, fit_params)
+        self._fit_final(X, stacked, y, honest, eras, groups, fit_params)
         return self
 
     def predict(self, X, groups=None):
@@ -353,7 +362,8 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
     def _final(self):
         if self.final_estimator is not None:
             return self.final_estimator
-        return _requesting_weights(RidgeCV())
+        in_sample = self.stacking == "in_sample"
+        return _requesting_weights(RidgeCV() if in_sample else ShrunkAverage())
 
     def _honest_rows(self, eras, slices, y, caller):
         embargo = self.embargo
@@ -380,7 +390,7 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         ]
         return np.column_stack(columns).astype(np.float64, copy=False)
 
-    def _fit_final(self, X, stacked, y, honest, groups, fit_params):
+    def _fit_final(self, X, stacked, y, honest, eras, groups, fit_params):
         rows = None
         if honest is not None:
             rows = np.flatnonzero(fill_with_others(stacked, honest))
@@ -395,6 +405,8 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             final, "sample_weight"
         ):
             params = {"sample_weight": fit_params["sample_weight"]}
+        if isinstance(final, ShrunkAverage):
+            params = {**params, "groups": eras.numbers[eras.codes]}
         if rows is not None and len(rows) < len(stacked):
             params = rows_of_params(params, len(stacked), rows)
             framed, y = _safe_indexing(framed, rows), _safe_indexing(y, rows)

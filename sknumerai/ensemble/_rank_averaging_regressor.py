@@ -142,31 +142,11 @@ class RankAveragingRegressor(VotingRegressor):
             Fitted estimator.
         """
         caller = f"{type(self).__name__}.fit"
-        names, estimators = self._validate_estimators()
+        used = self._used()
         self._used_weights(caller)
-        refuse_era_column(X, type(self).__name__)
-        if not hasattr(X, "iloc"):
-            X = check_array(X, dtype="numeric", ensure_all_finite="allow-nan")
-        y = check_target(y, caller)
-        used = [pair for pair in zip(names, estimators) if pair[1] != "drop"]
+        X, y = self._read(X, y, caller)
         params = self._params("fit", used, groups, fit_params)
-        fitted = fit_members(
-            [(clone(est), X, y, params[name], None) for name, est in used],
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            description=type(self).__name__,
-        )
-        self._n_outputs = None if np.ndim(y) == 1 else y.shape[1]
-        self.estimators_ = fitted
-        by_name = dict(zip([name for name, _ in used], fitted))
-        self.named_estimators_ = Bunch(**{n: by_name.get(n, "drop") for n in names})
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-        for member in fitted:
-            if hasattr(member, "feature_names_in_"):
-                self.feature_names_in_ = member.feature_names_in_
-                break
-        return self
+        return self._keep(self._fit_all(used, X, y, params), y)
 
     def predict(self, X, groups=None):
         """Predict the average rank within the era.
@@ -230,11 +210,13 @@ class RankAveragingRegressor(VotingRegressor):
             With the name of each regressor, and the number of the output where there
             are several.
         """
-        names = super().get_feature_names_out(input_features)
-        if self._n_outputs is None:
-            return names
-        outputs = range(self._n_outputs)
-        return np.array([f"{name}{j}" for name in names for j in outputs], dtype=object)
+        check_is_fitted(self)
+        prefix = type(self).__name__.lower()
+        names = [f"{prefix}_{name}" for name, _ in self._members()]
+        if self._n_outputs is not None:
+            outputs = range(self._n_outputs)
+            names = [f"{name}{j}" for name in names for j in outputs]
+        return np.array(names, dtype=object)
 
     def get_metadata_routing(self):
         """Get metadata routing of this object.
@@ -253,6 +235,46 @@ class RankAveragingRegressor(VotingRegressor):
                 router.add(**{name: estimator}, method_mapping=mapping)
         return router
 
+    def _used(self):
+        """The regressors that are not left out, with their names."""
+        names, estimators = self._validate_estimators()
+        return [pair for pair in zip(names, estimators) if pair[1] != "drop"]
+
+    def _read(self, X, y, caller):
+        refuse_era_column(X, type(self).__name__)
+        if not hasattr(X, "iloc"):
+            X = check_array(X, dtype="numeric", ensure_all_finite="allow-nan")
+        return X, check_target(y, caller)
+
+    def _fit_all(self, used, X, y, params, rows=None):
+        """Fit clones, to some rows or all; by name."""
+        fitted = fit_members(
+            [(clone(est), X, y, params[name], rows) for name, est in used],
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+            description=type(self).__name__,
+        )
+        return {name: member for (name, _), member in zip(used, fitted)}
+
+    def _keep(self, fitted, y):
+        self._n_outputs = None if np.ndim(y) == 1 else y.shape[1]
+        self.estimators_ = list(fitted.values())
+        self.named_estimators_ = Bunch(
+            **{name: fitted.get(name, "drop") for name, _ in self.estimators}
+        )
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        for member in self.estimators_:
+            if hasattr(member, "feature_names_in_"):
+                self.feature_names_in_ = member.feature_names_in_
+                break
+        return self
+
+    def _members(self):
+        """The fitted regressors, with their names."""
+        found = self.named_estimators_.items()
+        return [(name, member) for name, member in found if member != "drop"]
+
     def _used_weights(self, caller):
         weights = check_weights(
             self.weights, len(self.estimators), caller, "estimators"
@@ -262,8 +284,7 @@ class RankAveragingRegressor(VotingRegressor):
 
     def _predictions(self, X, groups, method="predict"):
         refuse_era_column(X, type(self).__name__)
-        names = [name for name, estimator in self.estimators if estimator != "drop"]
-        used = list(zip(names, self.estimators_))
+        used = self._members()
         params = self._params("predict", used, groups, {}, method)
         for name, member in used:
             values = np.asarray(member.predict(X, **params[name]))

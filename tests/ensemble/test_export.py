@@ -4,6 +4,7 @@ from sklearn.linear_model import Ridge
 
 from sknumerai.datasets import make_numerai
 from sknumerai.ensemble import (
+    EnsembleSelectionRegressor,
     EraBoostingRegressor,
     EraEnsembleRegressor,
     FoldAveragingRegressor,
@@ -25,6 +26,7 @@ def test_can_be_exported(tmp_path):
                 EraEnsembleRegressor(EraBoostingRegressor(Ridge(), 2), embargo=0),
             ),
             ("targets", MultiTargetRegressor(Ridge(), target_aggregation="rank_mean")),
+            ("chosen", EnsembleSelectionRegressor([("ridge", Ridge())], 2)),
         ]
     )
     export_model(model.fit(data.data, data.target), tmp_path / "model.pkl")
