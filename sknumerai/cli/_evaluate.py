@@ -124,12 +124,24 @@ def _open_all(paths):
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {path}.")
         label = path.stem if path.stem not in sources else str(path)
-        opened = _open_model(path) if path.suffix in PICKLES else _open_table(path)
+        opened = open_model(path) if path.suffix in PICKLES else _open_table(path)
         sources[label] = opened
     return sources
 
 
-def _open_model(path):
+def open_model(path):
+    """Load a model that was saved.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File of the pickle.
+
+    Returns
+    -------
+    model : object
+        Something that predicts.
+    """
     import joblib
 
     try:

@@ -8,13 +8,14 @@ import sys
 import traceback
 import warnings
 
-from sknumerai.cli import _demo, _download, _evaluate, _train
+from sknumerai.cli import _demo, _download, _evaluate, _train, _update
 
 COMMANDS = {
     "demo": _demo,
     "download": _download,
     "train": _train,
     "evaluate": _evaluate,
+    "update": _update,
 }
 # Errors whose message is written for the user. Others are named by their type.
 SPOKEN = (ValueError, LookupError, OSError, ImportError, RuntimeError, TypeError)

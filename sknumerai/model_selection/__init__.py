@@ -12,6 +12,7 @@ from sknumerai.model_selection._search import OptunaSearchRegressor
 from sknumerai.model_selection._split_table import split_table
 from sknumerai.model_selection._stratified_sample import era_stratified_sample
 from sknumerai.model_selection._time_series_split import GroupTimeSeriesSplit
+from sknumerai.model_selection._warm_start import go_on
 from sknumerai.model_selection._warm_start_walk_forward import WarmStartWalkForward
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "era_cross_val_predict",
     "era_cross_validate",
     "era_stratified_sample",
+    "go_on",
     "split_table",
 ]

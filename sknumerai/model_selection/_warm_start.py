@@ -99,6 +99,82 @@ class WarmStart:
         return estimator, {}
 
 
+def go_on(estimator, X, y, groups=None, **fit_params):
+    """Fit a fitted estimator further, from what it has learned.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted. It may be changed in place: use what is returned.
+
+    X : array-like of shape (n_samples, n_features)
+        Features of new rows.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Their targets.
+
+    groups : array-like of shape (n_samples,), default=None
+        Era of each row, for a `fit` that takes `groups`. By default the index level
+        "era" of X or y.
+
+    **fit_params : dict
+        Further parameters of `fit`.
+
+    Returns
+    -------
+    estimator : estimator
+        With the parameters that it had. In a Pipeline the last step has gone on, and the
+        others are as they were.
+
+    Raises
+    ------
+    ValueError
+        If it cannot go on: it has no parameter `warm_start`, and `fit` takes no earlier
+        model. Or if it grows with each fit, as ensembles of scikit-learn do.
+
+    See Also
+    --------
+    WarmStartWalkForward : Goes on through all eras, and scores.
+
+    References
+    ----------
+    .. [1] Sarfati, A. (2024). Numerai Tournament. Section 6.3.
+
+    Examples
+    --------
+    >>> from sknumerai.datasets import make_numerai
+    >>> from sknumerai.model_selection import go_on
+    >>> from sknumerai.neural_network import MLPRegressor
+    >>> data = make_numerai(n_eras=12, n_samples_per_era=30, random_state=0)
+    >>> X, y = data.data, data.target
+    >>> net = MLPRegressor(4, max_epochs=2, random_state=0)
+    >>> net = net.fit(X.loc[:"0008"], y.loc[:"0008"])
+    >>> go_on(net, X.loc["0009":], y.loc["0009":]).eras_seen_
+    array([ 9, 10, 11, 12])
+    """
+    if isinstance(estimator, Pipeline):
+        if len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        gone_on = go_on(estimator[-1], X, y, groups, **fit_params)
+        estimator.steps[-1] = (estimator.steps[-1][0], gone_on)
+        return estimator
+    caller = "go_on"
+    warm = WarmStart(estimator, True, caller)
+    if warm.growing:
+        raise ValueError(
+            f"{caller}: {type(estimator).__name__} goes on only by growing: raise its "
+            f"{warm.growing}, set warm_start=True and fit it."
+        )
+    if groups is not None and "groups" in _parameters_of_fit(estimator):
+        fit_params["groups"] = groups
+    before = warm.own.get("warm_start")
+    estimator, previous = warm.next(estimator, 1, {})
+    estimator.fit(X, y, **fit_params, **previous)
+    if before is not None:
+        estimator.set_params(warm_start=before)
+    return estimator
+
+
 def _last_step(estimator):
     prefix = ""
     while isinstance(estimator, Pipeline):
