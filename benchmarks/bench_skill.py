@@ -166,33 +166,38 @@ def network(cls, max_epochs, *, levels=False, multi=False, mixed=False, **params
 
 
 def _denoised(seed):
+    # wider than the 32 numbers of 2018, which cannot hold 42 features
     code = DenoisingAutoencoder(
-        (128, 64, 32), n_noise_rounds=2, max_epochs=2, random_state=seed
+        (256, 128),
+        n_noise_rounds=2,
+        max_epochs=2,
+        feature_range=(0, 1),
+        random_state=seed,
     )
-    regressor = network(MLPRegressor, 4, dropout=0.3, linear_skip=True, lr=1e-3).make(
-        seed
-    )
-    return make_pipeline(code, regressor)
+    regressor = network(MLPRegressor, 4, dropout=0.3, linear_skip=True, lr=1e-3)
+    return make_pipeline(code, regressor.make(seed))
 
 
 # What a row-wise network is given to draw curves of single features
 CURVES = {"n_levels": 5, "linear_skip": True}
 SAE = {"hidden_units": (32, 32, 128, 64), "dropouts": 0.05, "lr": 1e-3}
-# These begin with an output as large as the targets, which a loss that does not see
-# the scale forgives
 CONV = {
-    "conv_channels": (8, 8),
-    "kernel_sizes": (5, 5),
-    "dense_features": (16,),
+    "conv_channels": (8,),
+    "kernel_sizes": (5,),
+    "pool_size": 1,
+    "dense_features": (64,),
     "loss": "corr",
     "lr": 1e-3,
 }
+GTRUDA = {"n_channels": 2, "head_dropout": 0.3, "lr": 1e-3}
 RANKER = {
     "d_hidden": 32,
     "dropout": 0.0,
     "loss": "corr",
     "l1": 0.0,
     "output_range": None,
+    "linear_skip": True,
+    "output_gain": 0.01,
     "lr": 2e-3,
     "batch_size": 1,
     "shuffle": True,
@@ -212,10 +217,12 @@ def models():
             SupervisedAutoencoderRegressor, 4, levels=True, multi=True, **SAE
         ),
         "ranker": network(ContextAwareRanker, 12, **RANKER),
-        "ranker on levels": network(ContextAwareRanker, 8, levels=True, **RANKER),
+        "ranker on levels": network(
+            ContextAwareRanker, 8, **{**RANKER, "n_levels": 5, "lr": 5e-4}
+        ),
         "conv selu": network(ConvSELURegressor, 3, levels=True, **CONV),
-        "denoised mlp": Fit(_denoised),
-        "gtruda": network(ConvAutoencoderRegressor, 3, levels=True, lr=3e-4),
+        "denoised mlp": Fit(_denoised, levels=True),
+        "gtruda": network(ConvAutoencoderRegressor, 3, levels=True, **GTRUDA),
         "tabm": network(
             TabMRegressor, 4, hidden_features=(64, 64), k=8, lr=1e-3, **CURVES
         ),
@@ -225,10 +232,16 @@ def models():
     }
 
 
-# Means of ranks within the era
+# Means of ranks within the era, by weight: trees count as much as all networks together
 BLENDS = {
-    "blend of networks": ["mlp", "sae multi", "tabm"],
-    "networks and lightgbm": ["mlp", "sae multi", "tabm", "lightgbm"],
+    "blend of networks": {"mlp": 1, "tabm": 1, "gtruda": 1, "ranker on levels": 1},
+    "networks and lightgbm": {
+        "mlp": 1,
+        "tabm": 1,
+        "gtruda": 1,
+        "ranker on levels": 1,
+        "lightgbm": 4,
+    },
 }
 ABLATIONS = {
     "sae": models()["sae"],
@@ -240,7 +253,7 @@ ABLATIONS = {
         MLPRegressor,
         3,
         levels=True,
-        hidden_features=(64, 16),
+        hidden_features=(64,),
         activation="selu",
         loss="corr",
         lr=1e-3,
@@ -254,7 +267,8 @@ ABLATIONS = {
 }
 # Models whose output is neutral to the features: judged by FNC
 NEUTRAL = {"neutralized mlp"}
-IN_CONTEXT = [n for n in models() if n not in NEUTRAL]
+# The context has one target
+IN_CONTEXT = [n for n in models() if n not in {*NEUTRAL, "sae multi"}]
 # Further differences to tell
 PAIRS = [
     ("sae multi", "sae"),
@@ -349,6 +363,7 @@ def run_fold(out, size, setting, seed, fold, names):
                     )
                     for n in BLENDS[name]
                 ],
+                list(BLENDS[name].values()),
                 data.index[test],
             )
         elif name in oracles:
@@ -391,10 +406,10 @@ def _path(out, size, setting, seed, fold, name):
     return Path(out) / f"{size}-{setting}-{seed}-{fold}-{name.replace(' ', '_')}.json"
 
 
-def _blend(predictions, index):
+def _blend(predictions, weights, index):
     """Mean of the ranks within an era."""
     frame = pd.DataFrame(np.stack(predictions, axis=1), index=index)
-    return frame.groupby(level="era").rank().mean(axis=1).to_numpy()
+    return (frame.groupby(level="era").rank() @ np.array(weights)).to_numpy()
 
 
 def read(out, size):

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from sknumerai.modules._attention import attend
-from sknumerai.modules._mlp import check_size
+from sknumerai.modules._level_encoding import LevelEncoding
+from sknumerai.modules._mlp import check_size, make_encoding
 
 # A span this small beside the scores is their rounding
 _ROUNDING = 1e-6
@@ -70,6 +71,19 @@ class ContextAwareEncoder(nn.Module):
         Range that the scores of each era are stretched to. None leaves them as they
         are.
 
+    n_levels : int or None, default=None
+        Number of levels, evenly spaced from 0 to 1, that each feature is encoded by
+        (:class:`LevelEncoding`) before the first layer: 5 gives each of Numerai's codes
+        a weight of its own. None leaves features as they are.
+
+    linear_skip : bool, default=False
+        Whether a linear layer from the (encoded) features to the scores is added to
+        what the blocks give. It begins as zero, and sees no dropout.
+
+    output_gain : float, default=1.0
+        Factor of the first weights of the last layer. Small ones let the network begin
+        with what is learned, not with its random start.
+
     Raises
     ------
     ValueError
@@ -126,9 +140,14 @@ class ContextAwareEncoder(nn.Module):
         final_norm=True,
         attention_scale="head",
         output_range=(0.0, 1.0),
+        n_levels=None,
+        linear_skip=False,
+        output_gain=1.0,
     ):
         super().__init__()
-        in_features = check_size("in_features", in_features)
+        self.output_gain = output_gain
+        self.in_features = check_size("in_features", in_features)
+        self.encoding, n_columns = make_encoding(n_levels, self.in_features)
         d_hidden = check_size("d_hidden", d_hidden)
         n_heads = check_size("n_heads", n_heads)
         if d_hidden % n_heads:
@@ -144,7 +163,7 @@ class ContextAwareEncoder(nn.Module):
         within = dropout if encoder_dropout is None else encoder_dropout
         width = d_hidden // n_heads if attention_scale == "head" else d_hidden
         self.output_range = _check_range(output_range)
-        self.input = nn.Linear(in_features, d_hidden)
+        self.input = nn.Linear(n_columns, d_hidden)
         self.dropout = nn.Dropout(_check_share("dropout", dropout))
         self.blocks = nn.ModuleList(
             _EncoderBlock(
@@ -160,12 +179,10 @@ class ContextAwareEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(d_hidden) if final_norm else nn.Identity()
         self.output = nn.Linear(d_hidden, check_size("out_features", out_features))
+        self.skip = None
+        if linear_skip:
+            self.skip = nn.Linear(n_columns, self.out_features, bias=False)
         self.reset_parameters()
-
-    @property
-    def in_features(self):
-        """Number of input columns."""
-        return self.input.in_features
 
     @property
     def out_features(self):
@@ -183,6 +200,10 @@ class ContextAwareEncoder(nn.Module):
             # three layers in one matrix
             for weight in block.qkv.weight.detach().chunk(3):
                 nn.init.xavier_uniform_(weight)
+        with torch.no_grad():
+            self.output.weight.mul_(self.output_gain)
+        if self.skip is not None:
+            nn.init.zeros_(self.skip.weight)
 
     def forward(self, X, groups=None, mask=None, *, stretch=True):
         """Compute the scores.
@@ -231,10 +252,14 @@ in_features)
         return out.masked_scatter(mask[..., None], scores)
 
     def _scores(self, X, counts, stretch):
+        if isinstance(self.encoding, LevelEncoding):
+            X = self.encoding(2 * X - 1)  # its levels run from -1 to 1
         hidden = self.dropout(self.input(X))
         for block in self.blocks if counts else ():
             hidden = block(hidden, counts)
         scores = self.output(self.norm(hidden))
+        if self.skip is not None:
+            scores = scores + self.skip(X)
         if self.output_range is None or not (stretch and counts):
             return scores
         return torch.cat(

@@ -52,6 +52,10 @@ class ConvAutoencoder(nn.Module):
     output_activation : {'sigmoid', 'identity'}, default='sigmoid'
         What follows the perceptron. Use 'identity' for targets that leave [0, 1].
 
+    output_gain : float, default=1.0
+        Factor of the first weights of the perceptron's output layer. Small ones let it
+        begin with what is learned, not with its random start.
+
     Raises
     ------
     ValueError
@@ -103,6 +107,7 @@ class ConvAutoencoder(nn.Module):
         detach_code=True,
         recon_activation="sigmoid",
         output_activation="sigmoid",
+        output_gain=1.0,
     ):
         super().__init__()
         self.in_features = check_size("in_features", in_features)
@@ -153,6 +158,7 @@ class ConvAutoencoder(nn.Module):
             out_features,
             hidden_features=head_features,
             dropout=head_dropout,
+            output_gain=output_gain,
         )
 
     @property

@@ -73,6 +73,22 @@ class ContextAwareRanker(BaseNeuralNetRegressor):
         squared differences compare like with like. Targets in [0, 1] are taken as
         fractions of it, others by their least and largest.
 
+    n_levels : int or None, default=None
+        Number of levels, evenly spaced over the scaled features, that features are
+        encoded by before the first layer, as in :class:`MLPRegressor`. 5 gives each of
+        Numerai's codes a weight of its own. None leaves features as they are.
+
+    linear_skip : bool, default=False
+        Whether a linear layer from the (encoded) features to the scores is added to what the
+        blocks give. It begins as zero. The blocks hand on no more than `d_hidden`
+        numbers, normalized for each stock, from which a sum over many features has to
+        be put together again.
+
+    output_gain : float, default=1.0
+        What the first weights of the last layer are multiplied by. Where features say
+        little, a small one lets scores begin with what is learned, not with the random
+        start.
+
     l1 : float, default=1e-4
         Weight of the sum of absolute weights (biases and gains of normalizations
         excepted) beside the loss. The paper tunes it from 1e-3 to 1e-2 for about 700
@@ -284,6 +300,9 @@ default='auto'
         "attention_scale": [StrOptions({"head", "model"})],
         "output_range": [tuple, list, None],
         "target_range": [tuple, list, None],
+        "n_levels": [Interval(Integral, 2, None, closed="left"), None],
+        "linear_skip": ["boolean"],
+        "output_gain": [Interval(Real, 0, None, closed="neither")],
         "l1": [Interval(Real, 0, None, closed="left")],
         "l1_method": [StrOptions({"subgradient", "proximal"})],
         "l1_scope": [StrOptions({"all", "input"})],
@@ -309,6 +328,9 @@ default='auto'
         attention_scale="head",
         output_range=(0.0, 1.0),
         target_range=None,
+        n_levels=None,
+        linear_skip=False,
+        output_gain=1.0,
         l1=1e-4,
         l1_method="subgradient",
         l1_scope="all",
@@ -377,6 +399,9 @@ default='auto'
         self.attention_scale = attention_scale
         self.output_range = output_range
         self.target_range = target_range
+        self.n_levels = n_levels
+        self.linear_skip = linear_skip
+        self.output_gain = output_gain
         self.l1 = l1
         self.l1_method = l1_method
         self.l1_scope = l1_scope
@@ -421,6 +446,9 @@ default='auto'
             "final_norm": self.final_norm,
             "attention_scale": self.attention_scale,
             "output_range": None if given is None else tuple(given),
+            "n_levels": self.n_levels,
+            "linear_skip": self.linear_skip,
+            "output_gain": self.output_gain,
         }
 
     @property
@@ -438,7 +466,8 @@ default='auto'
     def _penalized(self, module):
         """Return the weights that the L1 penalty shrinks."""
         if self.l1_scope == "input":
-            return [module.input.weight]
+            skip = [] if module.skip is None else [module.skip.weight]
+            return [module.input.weight, *skip]
         return [weight for weight in module.parameters() if weight.ndim >= 2]
 
     def _training_callbacks(self):

@@ -49,6 +49,11 @@ class ConvAutoencoderRegressor(
         What follows the perceptron. With 'sigmoid', targets that leave [0, 1] are mapped
         to it inside; with 'identity' they are standardized.
 
+    output_gain : float, default=0.01
+        What the first weights of the perceptron's output layer are multiplied by. A
+        network that begins far from 0 has to unlearn its random start before it sees a
+        signal that explains a thousandth of the targets; 1 is the source's.
+
     loss : str or callable, default='corr'
         Loss of the predictions: a name, or the class or an instance of a loss with the
         protocol of :mod:`sknumerai.losses`. Row by row: 'mse', 'bce' and 'js'; over all rows of a
@@ -248,6 +253,7 @@ or callable, default='auto'
         "head_dropout": [Interval(Real, 0, 1, closed="left")],
         "detach_code": ["boolean"],
         "output_activation": [StrOptions({"sigmoid", "identity"})],
+        "output_gain": [Interval(Real, 0, None, closed="neither")],
         "recon_loss": [StrOptions({"auto", "bce", "mse", "js"})],
         "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
         "joint_step": ["boolean"],
@@ -272,6 +278,7 @@ or callable, default='auto'
         head_dropout=0.0,
         detach_code=True,
         output_activation="sigmoid",
+        output_gain=0.01,
         loss="corr",
         recon_loss="auto",
         pretrain_epochs=0,
@@ -333,6 +340,7 @@ or callable, default='auto'
         self.head_dropout = head_dropout
         self.detach_code = detach_code
         self.output_activation = output_activation
+        self.output_gain = output_gain
         self.recon_loss = recon_loss
         self.pretrain_epochs = pretrain_epochs
         self.joint_step = joint_step
@@ -405,6 +413,7 @@ or callable, default='auto'
             "detach_code": self.detach_code,
             "recon_activation": "sigmoid" if bounded else "identity",
             "output_activation": self.output_activation,
+            "output_gain": self.output_gain,
         }
 
     def _phases(self):

@@ -123,6 +123,7 @@ CONV_AUTOENCODER = {
     "stable": {
         "n_channels": 4,
         "head_features": (256, 64),
+        "output_gain": 1.0,
         "loss": "pooled_corr",
         "recon_loss": "bce",
         "batch_by": "rows",
@@ -130,6 +131,7 @@ CONV_AUTOENCODER = {
     "development": {
         "n_channels": 4,
         "head_features": (32, 8),
+        "output_gain": 1.0,
         "joint_step": False,
         "loss": "pooled_corr",
         "recon_loss": "bce",

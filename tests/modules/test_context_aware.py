@@ -304,6 +304,31 @@ def test_a_step_does_not_hold_the_matrix_of_all_pairs():
     assert plain < 60 and dropped < 100, (plain, dropped)
 
 
+def test_a_skip_from_levels_and_a_quiet_start():
+    """The skip begins as zero and reads one column for each code, of its own weight."""
+    codes = torch.randint(0, 5, (20, 7))
+    plain, quiet = (
+        encoder(output_range=None),
+        encoder(output_range=None, output_gain=0.01),
+    )
+    for (name, a), b in zip(plain.named_parameters(), quiet.parameters()):
+        torch.testing.assert_close(a * (0.01 if name == "output.weight" else 1), b)
+    module = encoder(output_range=None, n_levels=5, linear_skip=True)
+    assert module.in_features == 7 and module.input.in_features == 35
+    X = codes / 4
+    with torch.no_grad():
+        before = module(X)
+        assert (module.skip.weight == 0).all()
+        curve = torch.zeros(7, 5)
+        curve[2] = torch.tensor([3.0, -1, 4, 1, 5])
+        module.skip.weight.copy_(curve.reshape(1, -1))
+        added = (module(X) - before)[:, 0]
+    expected = curve[2][codes[:, 2]] - curve[2].mean()
+    torch.testing.assert_close(added, expected * 1.25**0.5)
+    with pytest.raises(ValueError, match="n_levels must be 2 or more"):
+        encoder(n_levels=1)
+
+
 @pytest.mark.parametrize(
     "params, message",
     [

@@ -286,6 +286,20 @@ def test_other_losses_and_several_targets(problem):
     assert small().fit(X, aux).predict(X).shape == (len(X), 2)
 
 
+def test_curves_reach_the_scores_through_the_skip(problem):
+    """What a feature says in its middle is lost on a straight line."""
+    X, _, _, _ = problem
+    bump = X.iloc[:, 0].to_numpy() == 2
+    y = bump + np.random.default_rng(0).normal(0, 0.5, len(X))
+    curves = {"n_levels": 5, "linear_skip": True, "output_gain": 0.01, "loss": "corr"}
+    params = {"n_validation_eras": 0, "lr": 0.02, "dropout": 0.0, "l1": 0.0}
+    model = small(**curves, **params, output_range=None, max_epochs=4).fit(X, y)
+    predicted = model.predict(X)
+    assert np.corrcoef(predicted, bump)[0, 1] > 0.9
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X), predicted)
+
+
 def test_pickles_without_data(problem):
     X, y, _, truth = problem
     model = small().fit(X, y, benchmark=truth)
@@ -303,12 +317,13 @@ def test_a_proximal_step_is_a_soft_threshold_of_weights_alone(problem, l1_scope)
     X, y, _, _ = problem
     params = {"optimizer": torch.optim.SGD, "lr": 0.1, "max_epochs": 1}
     params |= {"batch_size": 30, "n_validation_eras": 0, "dropout": 0.0}
+    params |= {"linear_skip": True, "n_levels": 5}
     free = weights_of(small(l1=0.0, **params).fit(X, y))
     params |= {"l1_method": "proximal", "l1_scope": l1_scope}
     found = weights_of(small(l1=0.5, **params).fit(X, y))
     shrunk = {name for name, value in free.items() if value.ndim == 2}
     if l1_scope == "input":
-        shrunk = {"input.weight"}
+        shrunk = {"input.weight", "skip.weight"}
     for name, value in free.items():
         expected = value
         if name in shrunk:

@@ -199,11 +199,21 @@ def test_code(problem):
     fitted.fit(X, y)
 
 
+def test_begins_near_the_middle_unless_told(problem):
+    X, y, _, _ = problem
+    params = {"n_validation_eras": 0, "max_epochs": 1, "lr": 1e-12, "loss": "mse"}
+    spread = {}
+    for gain in (0.01, 1.0):
+        model = small(output_gain=gain, **params).fit(X, y)
+        spread[gain] = model.predict(X).std()
+    assert spread[0.01] == pytest.approx(0.01 * spread[1.0], rel=0.05)
+
+
 def test_presets():
     model = ConvAutoencoderRegressor.from_preset("development", max_epochs=7)
     assert (model.lr, model.ae_lr, model.batch_size) == (1e-2, 3e-4, 2**15)
     assert model.max_epochs == 7 and model.loss == "pooled_corr"
-    assert not model.joint_step
+    assert not model.joint_step and model.output_gain == 1.0
     clone(model)
     with pytest.raises(ValueError, match=r"one of \['development', 'stable'\]"):
         ConvAutoencoderRegressor.from_preset("other")
