@@ -185,7 +185,8 @@ CONV = {
     "conv_channels": (8,),
     "kernel_sizes": (5,),
     "pool_size": 1,
-    "dense_features": (64,),
+    "dense_features": (16,),
+    "alpha_dropout": 0.0,
     "loss": "corr",
     "lr": 1e-3,
 }
