@@ -21,15 +21,15 @@ def test_alike_models_have_equal_weights():
         model = ShrunkAverage().fit(Z, y)
         assert (model.coef_ >= 0).all()
         equal += np.ptp(model.coef_) == 0
-    # by chance the test finds one in about eight to be different
-    assert equal > 28
+    # by chance the test finds one in about 25 to be different
+    assert equal > 34
 
 
 def test_clear_differences_are_learned():
     Z, y = rows(20_000, [0.8, 0.3, 0.0])
     model = ShrunkAverage().fit(Z, y)
     ols = LinearRegression().fit(Z, y)
-    assert model.shrinkage_ < 0.05
+    assert model.shrinkage_ < 0.1
     assert_allclose(model.coef_, np.maximum(ols.coef_, 0), atol=0.03)
     assert_allclose(model.predict(Z).mean(), y.mean(), atol=1e-9)
 
