@@ -75,9 +75,13 @@ class Warm(RegressorMixin, BaseEstimator):
     fits: list = []
     fails_at = None
 
-    def __init__(self, rate=1.0, warm_start=False):
+    def __init__(
+        self, rate=1.0, warm_start=False, n_validation_eras="auto", embargo="auto"
+    ):
         self.rate = rate
         self.warm_start = warm_start
+        self.n_validation_eras = n_validation_eras
+        self.embargo = embargo
 
     def fit(self, X, y):
         eras = X.index.get_level_values("era").astype(int)

@@ -22,16 +22,24 @@ from skorch.callbacks import Callback
 
 from sknumerai.datasets import make_numerai
 from sknumerai.exceptions import MissingErasError
-from sknumerai.metrics import numerai_corr_score, numerai_corr_scorer, numerai_scoring
+from sknumerai.metrics import (
+    numerai_corr_score,
+    numerai_corr_scorer,
+    numerai_scoring,
+    spearman_scorer,
+)
 from sknumerai.model_selection import (
     GroupTimeSeriesSplit,
     WarmStartWalkForward,
     era_cross_validate,
 )
-from sknumerai.neural_network import ContextAwareRanker, MLPRegressor
+from sknumerai.neural_network import MLPRegressor
+from sknumerai.submission import export_model
 from tests.model_selection.probes import Probe, Warm
 from tests.model_selection.test_time_series_split import PAPER, paper_split
 from tests.model_selection.walk_forward_script import CV, experiment
+
+PARTS = ("train", "valid", "test")
 
 
 @pytest.fixture(scope="module")
@@ -99,25 +107,20 @@ def test_it_is_the_loop_by_hand(data):
     assert (apart.predictions_.iloc[160:] != walk.predictions_.iloc[160:]).any()
 
 
-def test_the_paper_s_fifteen_folds():
+def test_the_paper_s_fifteen_folds(probe):
     rng = np.random.default_rng(0)
-    eras = np.repeat(np.arange(728, 1093), 8)
+    eras = np.repeat(np.arange(728, 1093), 3)
     index = pd.MultiIndex.from_arrays([eras, np.arange(len(eras))], names=["era", "id"])
     X = pd.DataFrame(rng.integers(0, 5, (len(eras), 6), dtype=np.int8), index=index)
     y = pd.Series(rng.choice([0, 0.25, 0.5, 0.75, 1], len(eras)), index=index)
-    ranker = ContextAwareRanker(
-        n_heads=2, d_hidden=4, max_epochs=1, patience=5, random_state=0
-    )
-    walk = WarmStartWalkForward(ranker, paper_split()).fit(X, y)
-    names = [
-        f"{part}_{end}"
-        for part in ("train", "valid", "test")
-        for end in ("first", "last")
-    ]
-    assert [tuple(row) for row in walk.fold_table_[names].to_numpy()] == PAPER
-    seen = [model.eras_seen_ for model in walk.estimators_]
-    # of the eras that a fold is handed, those of its validation set are the last 13
-    assert [(e[0], e[-1]) for e in seen] == [(row[0], row[3]) for row in PAPER]
+    walk = WarmStartWalkForward(Warm(), paper_split(), scoring=spearman_scorer)
+    walk.fit(X, y)
+    parts = [f"{part}_{end}" for part in PARTS for end in ("first", "last")]
+    assert [tuple(row) for row in walk.fold_table_[parts].to_numpy()] == PAPER
+    # what cuts its validation eras off by itself is handed them too, and told so
+    assert probe.fits == [(row[0], row[3]) for row in PAPER]
+    settings = {(m.n_validation_eras, m.embargo) for m in walk.estimators_}
+    assert settings == {(13, 4)} and walk.estimator.embargo == "auto"
     table = walk.era_scores_.xs("test", level="part")
     assert table.index.get_level_values("era").tolist() == list(range(905, 1093))
 
@@ -127,8 +130,8 @@ def test_several_scores(data):
     walk = WarmStartWalkForward(net(), CV, scoring=scoring).fit(data.data, data.target)
     assert {"valid_corr", "test_corr", "test_spearman"} <= set(walk.fold_table_)
     assert list(walk.era_scores_) == ["corr", "spearman"]
-    walk = WarmStartWalkForward(net(), CV, scoring="r2").fit(data.data, data.target)
-    assert walk.era_scores_ is None
+    walk = WarmStartWalkForward(Ridge(), CV, scoring="r2", warm_start=False)
+    assert walk.fit(data.data, data.target).era_scores_ is None
 
 
 def test_finished_folds_are_not_repeated(data, probe, tmp_path):
@@ -376,8 +379,8 @@ def test_update_scores_what_is_new_and_goes_on(data):
 
 def test_arrays_with_groups_and_routing(data):
     X, y, eras = data.data.to_numpy(), data.target.to_numpy(), data.eras.to_numpy()
-    expected = WarmStartWalkForward(net(), CV).fit(data.data, data.target)
-    walk = WarmStartWalkForward(net(), CV).fit(X, y, groups=eras)
+    expected = WarmStartWalkForward(net(max_epochs=1), CV).fit(data.data, data.target)
+    walk = WarmStartWalkForward(net(max_epochs=1), CV).fit(X, y, groups=eras)
     np.testing.assert_array_equal(walk.predictions_, expected.predictions_)
     assert walk.predictions_.index.names == ["era", "row"]
     order = np.random.default_rng(0).permutation(len(X))
@@ -388,11 +391,11 @@ def test_arrays_with_groups_and_routing(data):
         shuffled.fold_table_["test_score"], plain.fold_table_["test_score"]
     )
     with sklearn.config_context(enable_metadata_routing=True):
-        routed = WarmStartWalkForward(net(), CV).fit(X, y, groups=eras)
+        routed = WarmStartWalkForward(net(max_epochs=1), CV).fit(X, y, groups=eras)
         np.testing.assert_array_equal(routed.predictions_, expected.predictions_)
         scores = era_cross_validate(
             WarmStartWalkForward(
-                net(), GroupTimeSeriesSplit(2, test_size=2, embargo=0)
+                net(max_epochs=1), GroupTimeSeriesSplit(2, test_size=2, embargo=0)
             ),
             X,
             y,
@@ -408,9 +411,9 @@ def test_arrays_with_groups_and_routing(data):
 def test_fit_params_are_cut_and_count(data, tmp_path):
     X, y = data.data, data.target
     weight = np.linspace(0.1, 1, len(X))
-    walk = WarmStartWalkForward(net(), CV, checkpoint_dir=tmp_path)
+    walk = WarmStartWalkForward(net(max_epochs=1), CV, checkpoint_dir=tmp_path)
     walk.fit(X, y, sample_weight=weight)
-    plain = WarmStartWalkForward(net(), CV).fit(X, y)
+    plain = WarmStartWalkForward(net(max_epochs=1), CV).fit(X, y)
     assert (walk.predictions_ != plain.predictions_).any()
     with pytest.raises(
         ValueError, match="was fitted on other rows, targets or weights"
@@ -427,10 +430,24 @@ def test_wrong_calls_say_what_is_wrong(data):
     with pytest.raises(ValueError, match=r"Ridge cannot go on .* Use warm_start=False"):
         WarmStartWalkForward(Ridge(), CV).fit(X, y)
     with pytest.raises(MissingErasError):
-        WarmStartWalkForward(net(), CV).fit(X.to_numpy(), y.to_numpy())
+        WarmStartWalkForward(net(max_epochs=1), CV).fit(X.to_numpy(), y.to_numpy())
     with pytest.raises(ValueError, match="column 'era'"):
-        WarmStartWalkForward(net(), CV).fit(X.assign(era=1), y)
+        WarmStartWalkForward(net(max_epochs=1), CV).fit(X.assign(era=1), y)
     with pytest.raises(ValueError, match="too few"):
-        WarmStartWalkForward(net(), CV).fit(X.loc[:"0010"], y.loc[:"0010"])
-    few = WarmStartWalkForward(net(), CV, keep_estimators=False).fit(X, y)
+        WarmStartWalkForward(net(max_epochs=1), CV).fit(X.loc[:"0010"], y.loc[:"0010"])
+    few = WarmStartWalkForward(net(max_epochs=1), CV, keep_estimators=False).fit(X, y)
     assert not hasattr(few, "estimators_") and few.predict(X).shape == y.shape
+
+
+def test_can_be_exported(data, tmp_path):
+    X, y = data.data, data.target
+    walk = WarmStartWalkForward(net(max_epochs=1), CV).fit(X, y)
+    for model in (walk, walk.estimator_):
+        export_model(model, tmp_path / "model.pkl", verify=False)
+        live = X.loc["0050"]
+        raw = pd.Series(model.predict(live), live.index)
+        pd.testing.assert_series_equal(
+            pd.read_pickle(tmp_path / "model.pkl")(live)["prediction"],
+            (raw.rank() - 0.5) / len(raw),
+            check_names=False,
+        )
