@@ -264,7 +264,8 @@ class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
         Eras that were never seen are predicted and scored first. Then the model is
         fitted to all eras after its last training era, the last `valid_size` of them (of
-        the splitter) being its validation set.
+        the splitter) being its validation set. `checkpoint_dir` holds folds alone: save
+        the updated estimator yourself.
 
         Parameters
         ----------
@@ -290,6 +291,12 @@ class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ------
         NotFittedError
             If it was not fitted.
+
+        MissingErasError
+            If no eras are found.
+
+        UnknownHorizonError
+            If the splitter cannot tell the embargo from y's name.
 
         ValueError
             If there are no eras to train on.

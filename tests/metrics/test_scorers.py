@@ -23,6 +23,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sknumerai.datasets import make_numerai
 from sknumerai.exceptions import (
     HorizonWarning,
     LeakageWarning,
@@ -568,3 +569,30 @@ def test_predictions_are_of_the_rows_of_x(data, scorer):
     plain = X.reset_index(drop=True), y
     with pytest.raises(ScoringError, match="predicts 300 rows of 360"):
         scorer(GivesSeries(slice(300)).fit(*plain), *plain)
+
+
+def test_scorers_tell_the_score_of_each_era():
+    data = make_numerai(n_eras=6, n_samples_per_era=30, random_state=0)
+    X, y = data.data, data.target
+    model = Ridge().fit(X, y)
+    by_era = numerai_corr_score(y, model.predict(X), aggregate=None)
+    table = numerai_corr_scorer.era_table(model, X, y)
+    assert list(table) == ["numerai_corr"] and table.index.name == "era"
+    np.testing.assert_allclose(table["numerai_corr"], by_era)
+    assert table.index.tolist() == by_era.index.tolist()
+
+    def error(y_true, y_pred):
+        return float(np.mean((y_true - y_pred) ** 2))
+
+    scorer = make_era_scorer(error, greater_is_better=False)
+    errors = scorer.era_table(model, X, y)["error"]
+    assert (errors < 0).all()
+    assert errors.mean() == pytest.approx(scorer(model, X, y))
+    one = numerai_corr_scorer.era_table(model, X.loc[["0003"]], y.loc[["0003"]])
+    assert one["numerai_corr"].to_dict() == pytest.approx({"0003": by_era["0003"]})
+
+    def pooled(y_true, y_pred, *, groups):
+        return 0.5
+
+    with pytest.raises(ScoringError, match="aggregates the eras itself"):
+        make_era_scorer(pooled).era_table(model, X, y)
