@@ -31,7 +31,7 @@ def test_two_commands_do_all_the_set_up():
     commands = [line for line in blocks("README.md", "sh") if " && " in line]
     assert [c.strip().rpartition(" && ")[2] for c in commands] == [
         ".venv/bin/sknumerai demo",
-        ".venv/bin/python -m pytest",
+        ".venv/bin/python -m pytest -n 2",
     ]
 
 
