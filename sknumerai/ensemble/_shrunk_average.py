@@ -112,9 +112,14 @@ class ShrunkAverage(RegressorMixin, BaseEstimator):
         scores = np.array([scores[block].sum(axis=0) for block in blocks])
         total = scores.sum(axis=0)
         spread = n_blocks * np.cov(scores.T)
-        statistic = total @ np.linalg.pinv(spread, hermitian=True) @ total
+        statistic = total @ _inverse(spread) @ total
         statistic *= (n_blocks - q) / (n_blocks - 1)
         if statistic > CLEAR * q:
             self.shrinkage_ = CLEAR * q / statistic
-            tilt = np.linalg.pinv(gram, hermitian=True) @ total
+            tilt = _inverse(gram) @ total
             self.coef_ = np.maximum(self.coef_ + (1 - self.shrinkage_) * tilt, 0.0)
+
+
+def _inverse(matrix):
+    """Inverse without the direction of the mean, along which deviations are rounding."""
+    return np.linalg.pinv(matrix, 1e-10, hermitian=True)

@@ -34,6 +34,17 @@ def test_clear_differences_are_learned():
     assert_allclose(model.predict(Z).mean(), y.mean(), atol=1e-9)
 
 
+def test_small_predictions_are_not_lost_in_rounding():
+    """Deviations from the mean sum to 0: an inverse along that was noise of any size."""
+    for seed in range(20):
+        Z, y = rows(2000, [0.9, 0.5, 0.7], seed=seed)
+        large = ShrunkAverage().fit(Z, y)
+        small = ShrunkAverage().fit(0.5 + Z * 1e-2, y)
+        slope = LinearRegression().fit(Z.mean(axis=1, keepdims=True), y).coef_[0]
+        assert_allclose(large.coef_.sum(), slope)
+        assert_allclose(small.coef_, 100 * large.coef_, rtol=1e-6)
+
+
 def test_a_mean_without_skill_keeps_its_sign():
     Z, y = rows(500, [-0.5, -0.5])
     assert_allclose(ShrunkAverage().fit(Z, y).coef_, 0.5)
