@@ -15,6 +15,7 @@ __all__ = [
     "model_selection",
     "modules",
     "neural_network",
+    "portfolio",
     "preprocessing",
     "submission",
     "utils",
