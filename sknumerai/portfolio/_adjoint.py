@@ -1,0 +1,72 @@
+"""Gradients through an optimal portfolio, by its active set."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+import scipy.linalg
+
+# Directions of smaller curvature, as a share of the largest, have none.
+_FLAT = 1e-13
+_FLAT_PROXIMAL = 1e-11
+_DEPENDENT = 1e-10
+
+
+def pull_back(problem, solution, r):
+    """The transposed derivative of the weights by the scores, times r (n,) or (n, k).
+
+    Near the solution the free weights maximize the objective in the plane of the
+    active constraints; the others do not move.
+    """
+    out = np.zeros_like(r)
+    rows = np.flatnonzero(solution.free)
+    if not len(rows):
+        return out
+    active = np.flatnonzero(~problem.kinked | (solution.dual != 0))
+    A = problem.active_columns(rows, solution.weights, active)
+    s = np.sign(solution.weights[rows]) if solution.nu > 0 else None
+    columns = r[rows].reshape(len(rows), -1)
+    if len(rows) > len(active) and not solution.proximal:
+        free = _dual_side(problem, rows, A, active, s, columns)
+    else:
+        free = _null_space(problem, rows, A, s, columns)
+    out[rows] = free.reshape(out[rows].shape)
+    return out
+
+
+def _dual_side(problem, rows, A, active, s, r):
+    """As many equations as active columns: needs curvature of each weight."""
+    scale = 1.0 / np.sqrt(problem.d[rows])[:, None]
+    A, r = A * scale, r * scale
+    if s is not None:
+        s = s[:, None] * scale
+        s /= np.linalg.norm(s)
+        A, r = A - s @ (s.T @ A), r - s @ (s.T @ r)
+    H = A.T @ A
+    H[np.diag_indices_from(H)] += problem.R[active]
+    value, vector = np.linalg.eigh(H) if len(H) else (np.zeros(0), H)
+    # constraints that only name weights that are not free leave rows of zeros
+    keep = value > _FLAT * value.max(initial=0.0)
+    value, vector = value[keep, None], vector[:, keep]
+    x = vector @ ((vector.T @ (A.T @ r)) / value)
+    return (r - A @ x) * scale
+
+
+def _null_space(problem, rows, A, s, r):
+    """As many equations as directions that the constraints leave."""
+    k = problem.n_exposures
+    F, G = A[:, :k], A[:, k:]
+    if s is not None:
+        G = np.column_stack([G, s])
+    Z = np.eye(len(rows))
+    if G.shape[1]:
+        Q, triangle, _ = scipy.linalg.qr(G, pivoting=True)
+        size = np.abs(np.diag(triangle))
+        Z = Q[:, int((size > _DEPENDENT * max(size[0], 1e-300)).sum()) :]
+    if not Z.shape[1]:
+        return np.zeros_like(r)
+    FZ = F.T @ Z
+    H = FZ.T @ FZ + (Z * problem.d[rows][:, None]).T @ Z
+    value, vector = np.linalg.eigh(H)
+    keep = value > _FLAT_PROXIMAL * max(value[-1], 1e-300)
+    value, vector = value[keep, None], Z @ vector[:, keep]
+    return vector @ ((vector.T @ r) / value)

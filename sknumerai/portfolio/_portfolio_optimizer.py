@@ -1,0 +1,441 @@
+"""Portfolios of scores."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+import scipy.optimize
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval
+
+from sknumerai.portfolio._dual_newton import Problem
+from sknumerai.portfolio._era_inputs import (
+    check_labels,
+    check_matrix,
+    one_hots,
+    standardized,
+)
+from sknumerai.utils import check_eras, one_era
+
+# The default limit of a weight, in shares of the gross limit that an equal part is.
+_DEFAULT_CAP = 10.0
+# A budget that is short of what is needed by less is rounding.
+_ROUNDING = 1e-9
+
+
+class PortfolioOptimizer(BaseEstimator):
+    """Weights of stocks that use scores best at limited risk, by era.
+
+    In each era the scores are standardized to z, and the weights w maximize::
+
+        z'w - exposure_penalty |F'w|^2 / 2 - idio_risk n sum_i v_i w_i^2 / 2
+
+    with F the exposures and v the variances of n stocks, such that long and short
+    positions cancel out in total, in each country, sector and factor, no weight is
+    large, and the weights' sizes add up to `gross` at most.
+
+    Parameters
+    ----------
+    exposure_penalty : float, default=1.0
+        Cost of exposure to the features, not negative.
+
+    idio_risk : float, default=0.1
+        Cost of the risk of single stocks, not negative. It spreads the portfolio: with
+        less, fewer stocks are held and the weights change more with the scores.
+
+    max_weight : float or None, default=None
+        Largest size of a weight. None is ``10 * gross / n_stocks``, twice the weights
+        of equally weighted top and bottom deciles; ``float("inf")`` is no limit.
+
+    gross : float, default=1.0
+        Limit of the sum of the sizes of the weights. Of a long-only portfolio it is
+        the sum of the weights itself.
+
+    dollar_neutral : bool, default=True
+        Whether the weights sum to 0. Ignored by a long-only portfolio.
+
+    neutral_bound : float, default=0.0
+        Limit of the net weight of each country, sector or other label of `neutral`.
+
+    factor_bound : float or array-like of shape (n_factors,), default=0.0
+        Limit of the net exposure to each factor, ``|factors' w|``.
+
+    turnover : float or None, default=None
+        Limit of the sum of the sizes of the trades from the starting portfolio. Needs
+        `start` in `solve`.
+
+    long_only : bool, default=False
+        Whether no weight is negative. All of `gross` is then invested, and exposures,
+        countries, sectors and factors are counted from the equally weighted portfolio
+        of the era's stocks: a label's weights sum to what they sum to in it.
+
+    standardize : bool, default=True
+        Whether columns of `exposures` are brought to mean 0 and standard deviation 1 in
+        each era, so that the penalty does not depend on their units.
+
+    tol : float, default=1e-10
+        Tolerance of the solution, relative to `gross`.
+
+    max_iter : int, default=200
+        Limit of the number of Newton steps.
+
+    See Also
+    --------
+    DifferentiablePortfolio : The same as a layer of a network.
+    decile_positions : Equal weights of the best and the worst tenth.
+    portfolio_return_score : What the portfolio earns.
+
+    Notes
+    -----
+    The problem is solved exactly by a semismooth Newton method on its dual, whose
+    unknowns are one multiplier per exposure and constraint: time grows with the number
+    of stocks times the square of the smaller of the number of exposures and the number
+    of stocks that are free (held, and not at the limit). Groupings of which one depends
+    on another, as countries and regions do, are fine.
+
+    Without `idio_risk` the problem may have several solutions. One of them is found by
+    the proximal point method, which takes some ten times as long.
+
+    Numerai's own optimizer is not public. What is known of it is that it is convex,
+    penalizes feature exposure, and neutralizes market, countries and sectors.
+
+    References
+    ----------
+    .. [1] Numerai (2022). True Contribution Details. Numerai's forum.
+    .. [2] Li, X., Sun, D. and Toh, K.-C. (2018). A Highly Efficient Semismooth Newton
+       Augmented Lagrangian Method for Solving Lasso Problems. SIAM Journal on
+       Optimization 28(1).
+
+    Examples
+    --------
+    >>> from sknumerai.portfolio import PortfolioOptimizer
+    >>> scores = [0.9, 0.8, 0.3, 0.2, 0.6, 0.1]
+    >>> country = ["US", "US", "US", "JP", "JP", "JP"]
+    >>> weights = PortfolioOptimizer(max_weight=0.3).solve(scores, neutral=country)
+    >>> weights.round(3) + 0.0
+    array([ 0.3,  0. , -0.3,  0. ,  0.2, -0.2])
+    """
+
+    _parameter_constraints: dict = {
+        "exposure_penalty": [Interval(Real, 0, np.inf, closed="left")],
+        "idio_risk": [Interval(Real, 0, np.inf, closed="left")],
+        "max_weight": [Interval(Real, 1e-300, None, closed="both"), None],
+        "gross": [Interval(Real, 0, np.inf, closed="neither")],
+        "dollar_neutral": ["boolean"],
+        "neutral_bound": [Interval(Real, 0, np.inf, closed="left")],
+        "factor_bound": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "turnover": [Interval(Real, 0, np.inf, closed="left"), None],
+        "long_only": ["boolean"],
+        "standardize": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        exposure_penalty=1.0,
+        idio_risk=0.1,
+        max_weight=None,
+        gross=1.0,
+        dollar_neutral=True,
+        neutral_bound=0.0,
+        factor_bound=0.0,
+        turnover=None,
+        long_only=False,
+        standardize=True,
+        tol=1e-10,
+        max_iter=200,
+    ):
+        self.exposure_penalty = exposure_penalty
+        self.idio_risk = idio_risk
+        self.max_weight = max_weight
+        self.gross = gross
+        self.dollar_neutral = dollar_neutral
+        self.neutral_bound = neutral_bound
+        self.factor_bound = factor_bound
+        self.turnover = turnover
+        self.long_only = long_only
+        self.standardize = standardize
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def solve(
+        self,
+        scores,
+        *,
+        exposures=None,
+        groups=None,
+        neutral=None,
+        factors=None,
+        variances=None,
+        start=None,
+    ):
+        """Find the weights of each era.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,) or (n_samples, n_models)
+            Finite predictions, on any scale: higher is better. The columns are models,
+            each of which gets a portfolio of its own.
+
+        exposures : array-like of shape (n_samples, n_features), default=None
+            Finite features, exposure to which costs.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row. By default the index level "era" of `scores`; where there
+            is none, all rows are one era.
+
+        neutral : array-like of shape (n_samples,) or (n_samples, n_groupings), \
+                default=None
+            Labels to be neutral to, such as a column of countries and one of sectors.
+
+        factors : array-like of shape (n_samples, n_factors), default=None
+            Finite factors, exposure to which is limited.
+
+        variances : array-like of shape (n_samples,), default=None
+            Positive relative variances of the stocks, with a mean near 1. None is 1.
+
+        start : array-like of shape (n_samples,), default=None
+            Weights held before. Needed with `turnover`, and only then.
+
+        Returns
+        -------
+        weights : ndarray, Series or DataFrame of the shape of `scores`
+            Portfolio weights, with the index of `scores`.
+
+        Raises
+        ------
+        ValueError
+            If an input is not finite, does not fit the scores, the scores of an era are
+            all the same, or no portfolio keeps all limits: `max_weight` times the
+            number of stocks is less than `gross` in a long-only portfolio, or
+            `turnover` is too little to come from `start` within the other limits.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a solution is not accurate to a hundred times `tol`.
+        """
+        caller = "PortfolioOptimizer.solve"
+        self._validate_params()
+        values = check_matrix(scores, len(scores), "scores", caller)
+        rounds = EraProblems(
+            self,
+            scores,
+            exposures=exposures,
+            groups=groups,
+            neutral=neutral,
+            factors=factors,
+            variances=variances,
+            start=start,
+            caller=caller,
+        )
+        out = np.empty(values.shape)
+        for label, rows in rounds:
+            problem = rounds.problem(label, rows)
+            warm = None
+            for j in range(values.shape[1]):
+                a = standard_scores(values[rows, j], label, caller)[0]
+                warm = problem.solve(a, warm)
+                warn_unconverged(warm, label, caller)
+                out[rows, j] = self.gross * warm.weights
+        if isinstance(scores, pd.DataFrame):
+            return pd.DataFrame(out, index=scores.index, columns=scores.columns)
+        if isinstance(scores, pd.Series):
+            return pd.Series(out[:, 0], index=scores.index, name=scores.name)
+        return out[:, 0] if np.ndim(scores) == 1 else out
+
+
+class EraProblems:
+    """The problem of each era, of inputs that are checked once."""
+
+    def __init__(
+        self,
+        optimizer,
+        scores,
+        *,
+        exposures=None,
+        groups=None,
+        neutral=None,
+        factors=None,
+        variances=None,
+        start=None,
+        caller,
+    ):
+        self.optimizer, self.caller = optimizer, caller
+        n = len(scores)
+        names = ("scores", "exposures", "neutral", "factors", "variances", "start")
+        sides = exposures, neutral, factors, variances, start
+        eras = check_eras(
+            groups,
+            scores,
+            *sides,
+            n_samples=n,
+            allow_live=True,
+            names=names,
+            caller=caller,
+        )
+        self.eras = one_era(n) if eras is None else eras
+        self.exposures = check_matrix(exposures, n, "exposures", caller)
+        self.codes = check_labels(neutral, n, caller)
+        self.factors = check_matrix(factors, n, "factors", caller)
+        self.variances = check_matrix(variances, n, "variances", caller)
+        self.start = check_matrix(start, n, "start", caller)
+        for name, side in (("variances", self.variances), ("start", self.start)):
+            if side is not None and side.shape[1] != 1:
+                raise ValueError(
+                    f"{caller}: {name} must have shape (n_samples,). Got {side.shape}."
+                )
+        if self.variances is not None and not (self.variances > 0).all():
+            raise ValueError(f"{caller}: variances must be positive.")
+        if (start is None) != (optimizer.turnover is None):
+            given = "turnover" if start is None else "start"
+            other = "start" if start is None else "turnover"
+            raise ValueError(
+                f"{caller}: got {given} without {other}. The limit of turnover is of "
+                "trades from the starting portfolio: give both or neither."
+            )
+        n_factors = 0 if factors is None else self.factors.shape[1]
+        bound = np.asarray(optimizer.factor_bound, dtype=np.float64)
+        if not (bound >= 0).all() or bound.ndim > 1:
+            raise ValueError(f"{caller}: factor_bound must be 0 or more. Got {bound}.")
+        if bound.ndim and len(bound) != n_factors:
+            raise ValueError(
+                f"{caller}: factor_bound has {len(bound)} bounds for {n_factors} "
+                "factors. Give one for each, or one number."
+            )
+        self.bound = np.broadcast_to(bound, n_factors)
+
+    def __iter__(self):
+        n = len(self.eras.codes)
+        for label, rows in zip(self.eras.labels, self.eras.rows()):
+            yield label, np.arange(n)[rows]
+
+    def problem(self, label, rows):
+        """The problem of one era, in units of the gross limit."""
+        opt, n = self.optimizer, len(rows)
+        gross = float(opt.gross)
+        F, B = np.zeros((n, 0)), np.zeros((n, 0))
+        if self.exposures is not None and opt.exposure_penalty > 0:
+            F = self.exposures[rows].astype(np.float64)
+            F = standardized(F) if opt.standardize else F
+            F = F * np.sqrt(opt.exposure_penalty * gross)
+        if self.factors is not None:
+            B = self.factors[rows].astype(np.float64)
+        b = self.bound / gross
+        equal, limited, limits = [B[:, b == 0]], [B[:, b > 0]], [b[b > 0]]
+        if opt.dollar_neutral or opt.long_only:
+            equal.append(np.ones((n, 1)))
+        if self.codes is not None:
+            members = one_hots(self.codes[rows])
+            if opt.neutral_bound > 0:
+                limited.append(members)
+                limits.append(np.full(members.shape[1], opt.neutral_bound / gross))
+            else:
+                equal.append(members)
+        cap = _DEFAULT_CAP / n if opt.max_weight is None else opt.max_weight / gross
+        if opt.long_only and cap * n < 1 - _ROUNDING:
+            raise ValueError(
+                f"{self.caller}: max_weight={opt.max_weight} for the {n} stocks of era "
+                f"{label} sums to {cap * n * gross:.6g} at most, less than "
+                f"gross={opt.gross}, all of which a long-only portfolio invests. Raise "
+                "max_weight or lower gross."
+            )
+        cap = min(cap, 1.0)
+        v = np.ones(n) if self.variances is None else self.variances[rows, 0]
+        start = None if self.start is None else self.start[rows, 0] / gross
+        problem = Problem(
+            F,
+            np.hstack(equal),
+            np.hstack(limited),
+            np.concatenate(limits),
+            opt.idio_risk * n * gross * v,
+            np.full(n, 0.0 if opt.long_only else -cap),
+            np.full(n, cap),
+            np.full(n, 1.0 / n if opt.long_only else 0.0),
+            limit_gross=not opt.long_only,
+            start=start,
+            turnover=None if start is None else opt.turnover / gross,
+            tol=opt.tol,
+            max_iter=opt.max_iter,
+        )
+        if start is not None:
+            self._check_turnover(problem, label)
+        return problem
+
+    def _check_turnover(self, problem, label):
+        """Raise where no portfolio is near enough to the starting one."""
+        center = np.full(problem.n, 1 / problem.n) * self.optimizer.long_only
+        budget = problem.above[-1]
+        if np.abs(problem.start - center).sum() <= budget:
+            return
+        least = least_turnover(problem, center)
+        if least > budget + _ROUNDING:
+            gross = self.optimizer.gross
+            raise ValueError(
+                f"{self.caller}: turnover={self.optimizer.turnover} is too little in "
+                f"era {label}: from start to a portfolio within max_weight, gross and "
+                f"the neutrality limits takes at least {least * gross:.6g}."
+            )
+
+
+def least_turnover(problem, center):
+    """The least trades from the start to any portfolio within the other limits."""
+    n, k, q = problem.n, problem.n_exposures, problem.n_columns
+    C = problem.M[:, k : k + problem.n_equal].T
+    B = problem.M[:, k + problem.n_equal :].T
+    b, start = problem.above[k + problem.n_equal : q], problem.start
+    # the start, what is bought and sold; then sizes of the weights
+    zero = np.zeros((len(B), n))
+    rows = [np.hstack([B, -B, zero]), np.hstack([-B, B, zero])]
+    right = [b + B @ (center - start), b - B @ (center - start)]
+    eye = scipy.sparse.eye_array(n)
+    sizes = [
+        scipy.sparse.hstack([eye, -eye, -eye]),
+        scipy.sparse.hstack([-eye, eye, -eye]),
+        scipy.sparse.hstack([eye, -eye, 0 * eye]),
+        scipy.sparse.hstack([-eye, eye, 0 * eye]),
+    ]
+    right += [-start, start, problem.high - start, start - problem.low]
+    total = np.r_[np.zeros(2 * n), np.ones(n)][None]
+    if not problem.limit_gross:
+        total = 0 * total
+    result = scipy.optimize.linprog(
+        np.r_[np.ones(2 * n), np.zeros(n)],
+        A_ub=scipy.sparse.vstack(
+            [scipy.sparse.csr_array(part) for part in [*rows, *sizes, total]]
+        ).tocsr(),
+        b_ub=np.concatenate([*right, [1.0]]),
+        A_eq=np.hstack([C, -C, np.zeros((len(C), n))]) if len(C) else None,
+        b_eq=C @ (center - start) if len(C) else None,
+    )
+    return result.fun if result.success else np.inf
+
+
+def standard_scores(scores, label, caller):
+    """Scores of mean 0 and standard deviation 1, and the deviation."""
+    z = scores - scores.mean(dtype=np.float64)
+    deviation = np.sqrt(np.mean(z * z))
+    if (scores == scores[:1]).all() or not deviation > 0:
+        raise ValueError(
+            f"{caller}: the {len(scores)} scores of era {label} are all the same, so "
+            "there is nothing to choose stocks by. Leave the era out."
+        )
+    return z / deviation, deviation
+
+
+def warn_unconverged(solution, label, caller):
+    """Warn of a solution that is not accurate."""
+    if not solution.converged:
+        warnings.warn(
+            f"{caller}: the portfolio of era {label} is accurate to "
+            f"{solution.residual:.1e} of the gross limit only. Raise max_iter, or "
+            "idio_risk.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
