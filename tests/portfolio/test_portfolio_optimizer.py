@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sknumerai.portfolio import PortfolioOptimizer
-from sknumerai.portfolio import _portfolio_optimizer as private
+from sknumerai.portfolio import _era_problems as private
 
 
 def _inputs(n=120, n_features=6, seed=0):
