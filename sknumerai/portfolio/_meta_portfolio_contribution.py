@@ -20,6 +20,8 @@ from sknumerai.utils import ERA_LEVEL, gaussian_ranks, row_index, signed_power
 
 # The gradient is divided by it, as it is in the reference.
 _SCALE = 50
+# models whose ranks are transformed at a time
+_BLOCK = 256
 
 
 def meta_portfolio_contribution_score(
@@ -162,21 +164,25 @@ def meta_portfolio_contribution_score(
 
 def _era(target, pred, shares, N, v, label, caller):
     """Score one era: (n,), (n, m), StakeShares, (n, k) and (n,) to (m,)."""
-    scores = signed_power(gaussian_ranks(pred), 1.5)
-    missing = np.isnan(scores)
-    active = missing.mean(axis=0) <= MAX_MISSING
-    scores[missing] = 0.0
+    scores = gaussian_ranks(pred)
+    active = np.ones(scores.shape[1], dtype=bool)
+    for start in range(0, len(active), _BLOCK):
+        # some models at a time, so that no second matrix of all is made
+        part = slice(start, start + _BLOCK)
+        missing = np.isnan(scores[:, part])
+        active[part] = missing.mean(axis=0) <= MAX_MISSING
+        scores[:, part] = np.where(missing, 0.0, signed_power(scores[:, part], 1.5))
     share = shares.of(label, active)
     N = N.astype(np.float64, copy=False)
     v = v.reshape(-1, 1).astype(np.float64, copy=False)
 
     portfolio = scores @ share[:, None]
-    # the length before the models cancel or are neutralized away: what is zero
-    size = np.abs(scores) @ share[:, None] * v
+    # the length if the models did not cancel nor were neutralized away: what is zero
+    size = share @ np.sqrt(np.einsum("ij,ij,i->j", scores, scores, v[:, 0] ** 2))
     portfolio = (portfolio - N @ (N.T @ (v * portfolio))) * v
     portfolio -= portfolio.mean()
     length = np.linalg.norm(portfolio)
-    if length <= 1e-12 * np.linalg.norm(size):
+    if length <= 1e-12 * size:
         raise ValueError(
             f"{caller}: the meta portfolio of era {label} is zero, so nothing "
             "contributes to it. The staked models are constant, cancel each other, or "

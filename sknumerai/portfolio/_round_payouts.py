@@ -30,7 +30,9 @@ def read_rounds(scores, caller):
         Of the same index and columns, float64.
     """
     if isinstance(scores, pd.DataFrame):
-        scores = {name: scores[name] for name in scores.columns}
+        # of two levels, score and model, as a pivot gives them
+        names = scores.columns.unique(level=0)
+        scores = {name: scores[name] for name in names}
     if not isinstance(scores, Mapping) or not len(scores):
         raise TypeError(
             f"{caller}: scores must be a DataFrame whose columns are scores, or a dict "

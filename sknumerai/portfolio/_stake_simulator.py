@@ -139,7 +139,8 @@ class StakeSimulator(BaseEstimator):
         scores : DataFrame or dict of str to DataFrame or Series
             Resolved scores, the index being round numbers: for one model a DataFrame
             whose columns are scores ("corr", "mmc"), or a dict of Series; for several a
-            dict of DataFrames of rounds by models. NaN where a model did not submit.
+            dict of DataFrames of rounds by models, or one DataFrame whose columns have
+            the levels score and model. NaN where a model did not submit.
 
         stake : float or array-like of shape (n_models,), default=1.0
             What each model starts with. A dict or Series is matched by the name of the

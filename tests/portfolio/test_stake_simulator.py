@@ -178,6 +178,17 @@ def test_factor_of_the_round():
         StakeSimulator(rule).simulate(scores, total_at_risk=total.iloc[:-1])
 
 
+@pytest.mark.filterwarnings("error")
+def test_models_that_never_stake_are_quiet():
+    scores = make(9)
+    scores["corr"]["m1"] = np.nan
+    sim = StakeSimulator().simulate(scores, stake=[0, 10, 10])
+    summary = sim.summary_
+    assert summary["n_rounds"].iloc[:2].tolist() == [0, 0]
+    assert summary["mean_payout"].isna().tolist() == [True, True, False]
+    assert summary["final"].iloc[:2].tolist() == [0, 10]
+
+
 def test_summary():
     scores = make(6)
     sim = StakeSimulator("ender20").simulate(scores, stake=50)
@@ -220,6 +231,8 @@ def test_one_model_and_pickles_and_clones():
     many = StakeSimulator("ender20").simulate(scores, stake=7)
     assert sim.equity_.columns.tolist() == ["model"]
     assert_allclose(sim.equity_["model"], many.equity_["m0"])
+    both = StakeSimulator("ender20").simulate(pd.concat(scores, axis=1), stake=7)
+    pd.testing.assert_frame_equal(both.summary_, many.summary_)
     again = pickle.loads(pickle.dumps(sim))
     pd.testing.assert_frame_equal(again.summary_, sim.summary_)
     assert clone(sim).get_params() == sim.get_params()
