@@ -64,7 +64,7 @@ def route(estimator, cv, scorers, groups, params, caller):
     given = {} if groups is None else {"groups": groups}
     fit_params = {**params, **_for_fit(estimator, given)}
     score_params = {
-        name: given if _has_parameter(scorer, "groups") else {}
+        name: given if has_parameter(scorer, "groups") else {}
         for name, scorer in scorers.items()
     }
     return given, fit_params, score_params
@@ -98,7 +98,7 @@ def groups_to_predict(estimator, X, groups):
     while isinstance(estimator, Pipeline):
         # without routing a pipeline hands what it is given to its last step
         estimator = estimator[-1]
-    return {"groups": groups} if _has_parameter(estimator.predict, "groups") else {}
+    return {"groups": groups} if has_parameter(estimator.predict, "groups") else {}
 
 
 def _by_request(estimator, cv, scorers, groups, params, caller):
@@ -130,12 +130,27 @@ def _for_fit(estimator, given):
     while isinstance(estimator, Pipeline):
         name, estimator = estimator.steps[-1]
         prefix += f"{name}__"
-    if not _has_parameter(getattr(estimator, "fit", None), "groups"):
+    if not has_parameter(getattr(estimator, "fit", None), "groups"):
         return {}
     return {prefix + name: value for name, value in given.items()}
 
 
-def _has_parameter(function, name):
+def has_parameter(function, name):
+    """Tell whether a function takes a parameter of this name.
+
+    Parameters
+    ----------
+    function : callable
+        Perhaps one of C, which may not tell.
+
+    name : str
+        The name.
+
+    Returns
+    -------
+    known : bool
+        Whether it says so.
+    """
     try:
         return name in signature(function).parameters
     except (TypeError, ValueError):

@@ -3,10 +3,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import time
-from inspect import signature
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
@@ -20,7 +18,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.model_selection._folds import check_splitter
-from sknumerai.model_selection._routing import groups_to_predict
+from sknumerai.model_selection._routing import groups_to_predict, has_parameter
 from sknumerai.model_selection._scorers import check_scorers, score_all
 from sknumerai.model_selection._search_results import is_complete, results_of
 
@@ -56,7 +54,7 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     refit : bool or str, default=True
         Whether to fit the best parameters to all rows. Of several metrics, the name of
-        the one to maximize.
+        the one to maximize; the best parameters are then fitted.
 
     objective : {"mean", "sharpe"} or callable, default="mean"
         What is maximized: the mean of the folds' scores, their mean over their standard
@@ -91,7 +89,7 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     study_name : str, default="search"
         Name of the study in the storage. A study of another estimator, other ranges,
-        folds or data is refused.
+        folds, scores or data is refused; of X a hundred rows are looked at.
 
     sampler : optuna sampler, default=None
         By default TPE, seeded for each trial, so that a resumed search gives what an
@@ -107,7 +105,7 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         search goes on. If all of them fail, the search raises.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the sampler.
+        Seed of the sampler. None: another each time, but for a study that goes on.
 
     verbose : int, default=0
         Whether to show a bar of the trials.
@@ -196,7 +194,8 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
-        "param_distributions": [dict, callable, object],
+        # checked in fit, which says what is wrong
+        "param_distributions": "no_validation",
         "cv": ["cv_object"],
         "scoring": [str, callable, list, tuple, dict, None],
         "refit": ["boolean", str],
@@ -316,10 +315,10 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 f"nothing was chosen or fitted. They ended with: {said}. "
                 "error_score='raise' shows where."
             )
-        values = [trial.value if is_complete(trial) else -np.inf for trial in trials]
         self.study_ = study
         self.cv_results_ = results_of(trials, params)
-        self.best_index_ = int(np.argmax(values))
+        complete = [i for i, trial in enumerate(trials) if is_complete(trial)]
+        self.best_index_ = max(complete, key=lambda i: trials[i].value)
         best = trials[self.best_index_]
         self.best_params_ = params[self.best_index_]
         self.best_score_ = float(best.value)
@@ -372,10 +371,10 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         self._check_refitted("score")
         given = {} if groups is None else {"groups": groups}
-        takes = {
-            n: "groups" in signature(f).parameters for n, f in self.scorer_.items()
+        given = {
+            name: given if has_parameter(scorer, "groups") else {}
+            for name, scorer in self.scorer_.items()
         }
-        given = {name: given if takes[name] else {} for name in takes}
         scores = score_all(self.scorer_, self.best_estimator_, X, y, given)
         return scores[self.refit if self.multimetric_ else "score"]
 

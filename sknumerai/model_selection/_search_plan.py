@@ -2,14 +2,13 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import hashlib
-import re
 import warnings
 
 import numpy as np
 from sklearn import get_config
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import KFold
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from sknumerai.exceptions import OneEraWarning
@@ -20,7 +19,7 @@ from sknumerai.model_selection._folds import (
 )
 from sknumerai.model_selection._routing import route
 from sknumerai.model_selection._scorers import check_scorers
-from sknumerai.model_selection._search_space import describe_space
+from sknumerai.model_selection._search_fingerprint import describe, digest
 from sknumerai.utils import ERA_LEVEL, check_eras
 
 
@@ -66,7 +65,7 @@ class SearchPlan:
             groups, X, y, n_samples=_num_samples(X), caller=self.caller
         )
         self.scorers = self._check_scorers()
-        cv = self._check_cv()
+        cv = self.cv = self._check_cv()
         split_params, self.fit_params, self.score_params = route(
             search.estimator,
             cv,
@@ -79,9 +78,15 @@ class SearchPlan:
         splits = cv
         if self.part == "valid":
             splits = list(cv.split_with_validation(X, y, **split_params))
+        folds = split_rows(splits, X, y, split_params)
+        if search.objective == "sharpe" and len(folds) < 2:
+            raise ValueError(
+                f"{self.caller}: objective='sharpe' is a ratio over folds and needs two "
+                f"of them. Got {len(folds)} from cv={search.cv!r}."
+            )
         self.folds = [
             (train, dict(zip(("valid", "test")[-len(parts) :], parts)))
-            for train, *parts in split_rows(splits, X, y, split_params)
+            for train, *parts in folds
         ]
 
     def fingerprint(self):
@@ -93,14 +98,22 @@ class SearchPlan:
             Estimator, ranges, folds, scores and data, the same in every process.
         """
         search = self.search
+        folds = [
+            rows for train, parts in self.folds for rows in (train, *parts.values())
+        ]
+        metric = search.refit if isinstance(search.refit, str) else None
         said = {
-            "estimator": _say(search.estimator),
-            "param_distributions": describe_space(search.param_distributions),
-            "cv": f"{_say(search.cv)}, {_digest(*self._fold_rows())}",
-            "scoring": _say(search.scoring),
-            "objective": _say((search.refit, search.objective, self.part)),
-            "data": self._say_data(),
+            "estimator": describe(search.estimator),
+            "param_distributions": describe(search.param_distributions),
+            "cv": f"{describe(self.cv)}, {digest(*map(positions_of, folds))}",
+            "scoring": describe(self.scorers),
+            "objective": describe((metric, search.objective, self.part)),
+            "batch_size": str(search.batch_size),
+            "data": self._describe_data(),
         }
+        params = {n: v for n, v in self.fit_params.items() if not n.endswith("groups")}
+        if params:
+            said["fit_params"] = describe(params)
         if isinstance(search.random_state, int | np.integer):
             said["random_state"] = str(search.random_state)
         return said
@@ -111,7 +124,10 @@ class SearchPlan:
             # the estimator's own, as in scikit-learn's searches
             return {"score": check_scoring(search.estimator)}
         scorers = check_scorers(search.scoring, self.caller)
-        if "score" not in scorers and search.refit not in scorers:
+        # a scorer that gives a dict says its names when it is called
+        names = tuple(f"{name}_" for name in scorers)
+        known = search.refit in scorers or str(search.refit).startswith(names)
+        if list(scorers) != ["score"] and not known:
             raise ValueError(
                 f"{self.caller}: of several metrics, refit must name the one to "
                 f"maximize: one of {list(scorers)}. Got refit={search.refit!r}."
@@ -141,7 +157,8 @@ class SearchPlan:
 
     def _check_part(self, cv):
         select_on = self.search.select_on
-        has_part = getattr(cv, "valid_size", 0) != 0
+        has_part = hasattr(cv, "split_with_validation")
+        has_part = has_part and getattr(cv, "valid_size", 1) != 0
         if select_on == "auto":
             return "valid" if has_part else "test"
         if select_on == "valid" and not has_part:
@@ -152,42 +169,14 @@ class SearchPlan:
             )
         return select_on
 
-    def _fold_rows(self):
-        for train, parts in self.folds:
-            yield positions_of(train)
-            yield from map(positions_of, parts.values())
-
-    def _say_data(self):
+    def _describe_data(self):
         n_samples = _num_samples(self.X)
-        values = self.X.to_numpy() if hasattr(self.X, "to_numpy") else self.X
-        some = [values[i] for i in range(0, n_samples, max(1, n_samples // 100))]
-        names = getattr(self.X, "columns", [])
-        arrays = [self.y, some, names]
+        rows = np.arange(0, n_samples, max(1, n_samples // 100))
+        arrays = [self.y, np.asarray(_safe_indexing(self.X, rows))]
         if self.eras is not None:
             arrays += [self.eras.codes, self.eras.numbers]
-        return f"{n_samples} rows, {_digest(*arrays)}"
+        return f"{n_samples} rows, {digest(*arrays)}"
 
 
 def _carries_eras(X):
     return ERA_LEVEL in getattr(getattr(X, "index", None), "names", ())
-
-
-def _say(value):
-    """What repr says, without addresses, which differ from process to process."""
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        own = {name: _say(one) for name, one in sorted(value.get_params().items())}
-        return (
-            f"{type(value).__name__}({', '.join(f'{k}={v}' for k, v in own.items())})"
-        )
-    said = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
-    return re.sub(r"\s+", " ", said)
-
-
-def _digest(*arrays):
-    digest = hashlib.sha256()
-    for array in arrays:
-        array = np.ascontiguousarray(array)
-        if array.dtype == object:
-            array = np.array([repr(value) for value in array.ravel()])
-        digest.update(str(array.shape).encode() + array.tobytes())
-    return digest.hexdigest()[:16]

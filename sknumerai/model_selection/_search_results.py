@@ -31,7 +31,9 @@ def fold_objective(objective, scores):
     if objective == "mean":
         return mean
     deviation = float(np.std(scores))
-    return mean / deviation if deviation > 0 else float("nan")
+    # equal scores differ by rounding
+    known = deviation > 1e-12 * np.max(np.abs(scores))
+    return mean / deviation if known else float("nan")
 
 
 def results_of(trials, params):
@@ -49,9 +51,9 @@ def results_of(trials, params):
     -------
     results : dict of str to ndarray or list
         "params", "param_<name>", "number", "state", "value" (what was maximized),
-        "error", "mean_fit_time", "mean_score_time" and, for each part and metric,
-        "split<k>_<part>_<metric>", "mean_...", "std_..." and "rank_value". Folds that
-        were not run are NaN.
+        "error", "rank_value", the mean and standard deviation of "fit_time" and
+        "score_time" and, for each part and metric, "split<k>_<part>_<metric>",
+        "mean_...", "std_..." and "rank_...". Folds that were not run are NaN.
     """
     values = np.array([t.value if t.value is not None else np.nan for t in trials])
     results = {
@@ -74,13 +76,16 @@ def results_of(trials, params):
         array = np.full((len(trials), n_folds), np.nan)
         for row, table in zip(array, tables):
             row[: len(table.get(name, []))] = table.get(name, [])
+        results[f"mean_{name}"] = _over_folds(np.mean, array)
+        results[f"std_{name}"] = _over_folds(np.std, array)
         if name.endswith("_time"):
-            results[f"mean_{name}"] = _over_folds(np.mean, array)
             continue
         for fold in range(n_folds):
             results[f"split{fold}_{name}"] = array[:, fold]
-        results[f"mean_{name}"] = _over_folds(np.mean, array)
-        results[f"std_{name}"] = _over_folds(np.std, array)
+        # of trials that had all folds: others have not the same eras
+        whole = np.isfinite(array).all(axis=1)
+        means = np.where(whole, results[f"mean_{name}"], np.nan)
+        results[f"rank_{name}"] = _ranks(means)
     return results
 
 

@@ -115,14 +115,20 @@ class SearchRun:
                 disable=not search.verbose,
             ) as bar,
         ):
-            while (left := search.n_trials - study.n_begun()) > 0:
-                if study.exhausted:
+            while not study.exhausted:
+                # processes that died have left trials to others
+                study.release()
+                place = study.n_begun()
+                if place >= search.n_trials:
                     break
                 late = time.monotonic() - begun
                 if search.timeout is not None and late > search.timeout:
                     break
                 try:
-                    self._run_batch(parallel, min(left, search.batch_size))
+                    # a batch that was interrupted is begun anew as it was
+                    self._run_batch(
+                        parallel, search.batch_size - place % search.batch_size
+                    )
                 except KeyboardInterrupt:
                     if not study.has_value():
                         raise
@@ -138,42 +144,45 @@ class SearchRun:
                     bar.set_postfix(best=f"{study.study.best_value:.4f}")
 
     def _run_batch(self, parallel, n_trials):
-        search, batch = self.search, []
+        search, batch, told = self.search, [], []
         try:
             for _ in range(n_trials):
                 trial, params = self.study.ask(
                     search.param_distributions, search.estimator, search.n_trials
                 )
                 if trial is not None:
-                    batch.append((trial, params))
+                    batch.append((trial, params, []))
             if search.pruner is None:
                 self._run_folds(parallel, batch)
             else:
                 self._run_fold_by_fold(parallel, batch)
+            for trial, _, found in batch:
+                self._end(trial, found)
+                told.append(trial.number)
         finally:
-            self.study.give_up([trial for trial, _ in batch])
+            self.study.give_up([e[0] for e in batch if e[0].number not in told])
 
     def _run_folds(self, parallel, batch):
         """All folds of all trials at once."""
         n_folds = len(self.plan.folds)
         results = parallel(
-            self._task(params, fold) for _, params in batch for fold in range(n_folds)
+            self._task(params, fold)
+            for _, params, _ in batch
+            for fold in range(n_folds)
         )
         self.interrupts.check()
-        for i, (trial, _) in enumerate(batch):
-            self._end(trial, results[i * n_folds : (i + 1) * n_folds])
+        for i, (_, _, found) in enumerate(batch):
+            found.extend(results[i * n_folds : (i + 1) * n_folds])
 
     def _run_fold_by_fold(self, parallel, batch):
         """One fold of all trials, then the next of those that are not pruned."""
-        live = [(trial, params, []) for trial, params in batch]
+        live = batch
         for fold in range(len(self.plan.folds)):
             results = parallel(self._task(params, fold) for _, params, _ in live)
             self.interrupts.check()
             for (_, _, found), result in zip(live, results):
                 found.append(result)
             live = [entry for entry in live if self._goes_on(*entry, fold)]
-        for trial, _, found in live:
-            self._end(trial, found)
 
     def _task(self, params, fold):
         estimator = clone(self.search.estimator).set_params(**clone(params, safe=False))
@@ -183,17 +192,12 @@ class SearchRun:
 
     def _goes_on(self, trial, params, found, fold):
         if found[-1]["error"] is not None:
-            self._end(trial, found)
             return False
         value = self._value(found, self.plan.part)
         if fold + 1 == len(self.plan.folds) or math.isnan(value):
             return True
         trial.report(value, fold)
-        if not trial.should_prune():
-            return True
-        trial.set_user_attr("folds", _kept(found))
-        self.study.tell(trial, state=TrialState.PRUNED)
-        return False
+        return not trial.should_prune()
 
     def _end(self, trial, found):
         """Tell the study what the folds of a trial came to."""
@@ -202,9 +206,12 @@ class SearchRun:
         if errors:
             self.study.fail(trial, errors[0].strip().splitlines()[-1])
             return
+        if len(found) < len(self.plan.folds):
+            self.study.tell(trial, state=TrialState.PRUNED)
+            return
         value = self._value(found, self.plan.part)
         if math.isnan(value):
-            self.study.fail(trial, f"the objective of {self._scores(found)} is NaN")
+            self.study.fail(trial, f"the objective is NaN, of {self._scores(found)}")
             return
         if self.plan.part == "valid":
             trial.set_user_attr("test_value", self._value(found, "test"))

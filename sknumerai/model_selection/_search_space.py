@@ -99,24 +99,6 @@ def params_of_trial(space, trial, estimator, caller):
     return dict(params)
 
 
-def describe_space(space):
-    """Say what is searched, the same in every process.
-
-    Parameters
-    ----------
-    space : dict or callable
-        The ranges, checked.
-
-    Returns
-    -------
-    said : str
-        Names and ranges, or the name of the function.
-    """
-    if isinstance(space, Mapping):
-        return ", ".join(f"{name}: {space[name]!r}" for name in sorted(space))
-    return getattr(space, "__qualname__", type(space).__qualname__)
-
-
 def _check_names(names, estimator, caller):
     known = estimator.get_params()
     unknown = [name for name in names if name not in known]

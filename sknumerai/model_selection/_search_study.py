@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import itertools
+import json
 import os
 import socket
+import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -20,7 +22,6 @@ from sknumerai.model_selection._search_space import params_of_trial
 
 FINGERPRINT = "sknumerai_search"
 OWNER = "sknumerai_process"
-PLACE = "sknumerai_place"
 ERROR = "error"
 # how long a process may take to say which place its trial has
 JUST_BEGUN = timedelta(seconds=10)
@@ -65,24 +66,37 @@ class SearchStudy:
         self.caller = caller
         self.exhausted = False
         self.reseeds = sampler is None
-        self.study = optuna.create_study(
-            storage=open_storage(storage),
-            study_name=study_name if storage is not None else None,
-            load_if_exists=True,
-            direction="maximize",
-            sampler=sampler or optuna.samplers.TPESampler(seed=seed),
-            pruner=optuna.pruners.NopPruner() if pruner is None else pruner,
-        )
+        try:
+            self.study = optuna.create_study(
+                storage=open_storage(storage),
+                study_name=study_name if storage is not None else None,
+                load_if_exists=True,
+                direction="maximize",
+                sampler=sampler or optuna.samplers.TPESampler(seed=seed),
+                pruner=optuna.pruners.NopPruner() if pruner is None else pruner,
+            )
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{caller}: {str(storage)!r} is no journal of Optuna, or a line of it "
+                "was torn (by a full disk, say): give another file, or delete that line."
+            ) from error
         self.owner = _this_process()
         self._check(fingerprint)
-        self._release()
+        self.release()
 
     def _check(self, fingerprint):
-        known = self.study.user_attrs.get(FINGERPRINT)
-        if known is None and not self.study.get_trials(deepcopy=False):
-            self.study.set_user_attr(FINGERPRINT, {**fingerprint, "seed": self.seed})
-            return
-        known = known or {}
+        directions = [direction.name.lower() for direction in self.study.directions]
+        if directions != ["maximize"]:
+            raise ValueError(
+                f"{self.caller}: the study {self.study.study_name!r} in this storage is "
+                f"to {' and '.join(directions)}, and a search maximizes one score. Give "
+                "another study_name or storage."
+            )
+        if not self.study.get_trials(deepcopy=False):
+            mine = {**fingerprint, "seed": self.seed}
+            if FINGERPRINT not in self.study.user_attrs:
+                self.study.set_user_attr(FINGERPRINT, mine)
+        known = self.study.user_attrs.get(FINGERPRINT, {})
         other = [name for name in fingerprint if known.get(name) != fingerprint[name]]
         if other:
             said = "; ".join(
@@ -96,11 +110,11 @@ class SearchStudy:
             )
         self.seed = known["seed"]
 
-    def _release(self):
+    def release(self):
         """Give up trials of processes of this machine that are no more."""
         for trial in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            if _is_gone(trial.user_attrs.get(OWNER)):
-                self.study.tell(trial.number, state=TrialState.FAIL)
+            if _is_gone(trial):
+                self.give_up([trial])
 
     def ask(self, space, estimator, n_trials):
         """Begin a trial.
@@ -130,8 +144,7 @@ class SearchStudy:
                 seed = np.random.SeedSequence([self.seed, place]).generate_state(1)[0]
                 self.study.sampler = optuna.samplers.TPESampler(seed=int(seed))
             trial = self.study.ask(fixed_distributions=fixed)
-            trial.set_user_attr(OWNER, self.owner)
-            trial.set_user_attr(PLACE, place)
+            trial.set_user_attr(OWNER, {**self.owner, "place": place})
             if self._is_taken(place, trial.number):
                 self.give_up([trial])
                 continue
@@ -144,32 +157,38 @@ class SearchStudy:
 
     def _next_place(self):
         """The first place that no trial has, or that one has left."""
-        trials = self.study.get_trials(deepcopy=False)
-        taken = {t.user_attrs.get(PLACE) for t in trials if not was_interrupted(t)}
+        taken = {_place(trial) for trial in self._trials()}
         return next(place for place in itertools.count() if place not in taken)
 
     def _is_taken(self, place, number):
         """Whether another process has asked at once, and was the first."""
-        for trial in self.study.get_trials(deepcopy=False)[:number]:
-            if was_interrupted(trial):
-                continue
-            if PLACE in trial.user_attrs:
-                if trial.user_attrs[PLACE] == place:
-                    return True
-            elif datetime.now() - trial.datetime_start < JUST_BEGUN:
+        while True:
+            earlier = [trial for trial in self._trials() if trial.number < number]
+            if any(_place(trial) == place for trial in earlier):
                 return True
-        return False
+            if not any(map(_is_just_begun, earlier)):
+                return False
+            # it is about to say which place it has
+            time.sleep(0.05)
+
+    def _trials(self):
+        trials = self.study.get_trials(deepcopy=False)
+        return [trial for trial in trials if not was_interrupted(trial)]
 
     def give_up(self, trials):
         """End trials that were interrupted; they do not count.
 
         Parameters
         ----------
-        trials : list of optuna.Trial
-            Trials of this process, of which some may have ended.
+        trials : list of optuna.Trial or optuna.trial.FrozenTrial
+            Trials that have not ended.
         """
         for trial in trials:
-            self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            try:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+            except RuntimeError:
+                # as in `tell`
+                self.exhausted = True
 
     def tell(self, trial, value=None, state=None):
         """End a trial.
@@ -190,11 +209,17 @@ class SearchStudy:
         except RuntimeError:
             # samplers that have no more to give stop the study, which they may not do
             # where trials are asked for; the trial is told all the same
-            if not self.study.get_trials(deepcopy=False)[
-                trial.number
-            ].state.is_finished():
+            if not self._state(trial).is_finished():
                 raise
             self.exhausted = True
+        if state is None and self._state(trial) != TrialState.COMPLETE:
+            raise RuntimeError(
+                f"{self.caller}: Optuna did not take the value {value} of trial "
+                f"{trial.number}."
+            )
+
+    def _state(self, trial):
+        return self.study.get_trials(deepcopy=False)[trial.number].state
 
     def fail(self, trial, error):
         """End a trial that raised.
@@ -218,8 +243,7 @@ class SearchStudy:
         n_begun : int
             Running ones included.
         """
-        trials = self.study.get_trials(deepcopy=False)
-        return sum(not was_interrupted(trial) for trial in trials)
+        return sum(_place(trial) is not None for trial in self._trials())
 
     def has_value(self):
         """Tell whether a trial has been completed.
@@ -285,8 +309,20 @@ def open_storage(storage):
     if storage is None or "://" in str(storage):
         return storage
     path = Path(storage).expanduser()
+    if path.is_dir():
+        raise ValueError(f"storage must be a file or a URL; {str(path)!r} is a folder.")
     path.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _place(trial):
+    return trial.user_attrs.get(OWNER, {}).get("place")
+
+
+def _is_just_begun(trial):
+    """Whether a process may still say which place a trial has."""
+    running = trial.state == TrialState.RUNNING and OWNER not in trial.user_attrs
+    return running and datetime.now() - trial.datetime_start < JUST_BEGUN
 
 
 def _this_process():
@@ -297,9 +333,12 @@ def _this_process():
     return {"host": host, "pid": pid, "started": _started(pid), "fit": fit}
 
 
-def _is_gone(owner):
-    """Whether a process of this machine has ended; unknown ones are taken as alive."""
-    if owner is None or owner["host"] != socket.gethostname():
+def _is_gone(trial):
+    """Whether its process has ended; those of other machines are taken as alive."""
+    owner = trial.user_attrs.get(OWNER)
+    if owner is None:
+        return not _is_just_begun(trial)
+    if owner["host"] != socket.gethostname():
         return False
     started = _started(owner["pid"])
     if started != owner["started"]:

@@ -1,0 +1,105 @@
+"""What makes a search this search, told the same way in every process."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+import hashlib
+import inspect
+import re
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+
+# parameters that change where and how fast something runs, not what comes out
+ASIDE = {"n_jobs", "verbose", "device", "pre_dispatch", "nthread", "num_threads"}
+
+
+def describe(value):
+    """Say what a value is, without addresses and defaults.
+
+    Parameters
+    ----------
+    value : object
+        An estimator, scorer, splitter, function, array or anything with a repr.
+
+    Returns
+    -------
+    said : str
+        Arrays and the code of functions by a digest.
+    """
+    if isinstance(value, str | bytes | bool) or value is None:
+        return repr(value)
+    if isinstance(value, Real):
+        return repr(float(value))
+    if isinstance(value, np.ndarray | pd.Series | pd.DataFrame | pd.Index):
+        return f"{type(value).__name__}{np.shape(value)} {digest(value)}"
+    if isinstance(value, Mapping):
+        parts = sorted((str(key), describe(one)) for key, one in value.items())
+        return "{" + ", ".join(f"{key}: {said}" for key, said in parts) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(describe, value))}]"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(describe, value)))}}}"
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return _with_params(value)
+    if inspect.isfunction(value):
+        return _function(value)
+    return re.sub(r"\s+", " ", re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
+
+
+def digest(*arrays):
+    """Digest arrays: the same for the same shapes and values.
+
+    Parameters
+    ----------
+    *arrays : array-like
+        Of any type.
+
+    Returns
+    -------
+    digest : str
+        Sixteen characters.
+    """
+    found = hashlib.sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        if array.dtype == object or array.dtype.kind not in "biufc":
+            array = np.array([repr(one) for one in array.ravel().tolist()])
+        elif array.dtype.kind in "iu":
+            array = array.astype(np.int64)
+        found.update(str(array.shape).encode() + array.tobytes())
+    return found.hexdigest()[:16]
+
+
+def _with_params(value):
+    """An object and those of its parameters that are not the default."""
+    try:
+        defaults = inspect.signature(type(value).__init__).parameters
+    except (TypeError, ValueError):
+        defaults = {}
+    said = []
+    for name, one in sorted(value.get_params(deep=False).items()):
+        known = defaults.get(name)
+        if name in ASIDE:
+            continue
+        described = describe(one)
+        if known is None or describe(known.default) != described:
+            said.append(f"{name}={described}")
+    return f"{type(value).__name__}({', '.join(said)})"
+
+
+def _function(function):
+    # not its source: two functions may stand in one line
+    code = function.__code__
+    said = repr((code.co_code, code.co_names, _constants(code)))
+    closure = [cell.cell_contents for cell in function.__closure__ or ()]
+    given = [closure, function.__defaults__, function.__kwdefaults__]
+    return f"{function.__qualname__} {digest(said, *map(describe, given))}"
+
+
+def _constants(code):
+    return [
+        (one.co_code, one.co_names, _constants(one)) if inspect.iscode(one) else one
+        for one in code.co_consts
+    ]
