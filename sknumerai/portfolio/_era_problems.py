@@ -53,7 +53,8 @@ class EraProblems:
             names=names,
             caller=caller,
         )
-        self.eras = one_era(n) if eras is None else eras
+        self.has_eras = eras is not None
+        self.eras = eras if self.has_eras else one_era(n)
         self.exposures = check_matrix(exposures, n, "exposures", caller)
         self.codes = check_labels(neutral, n, caller)
         self.factors = check_matrix(factors, n, "factors", caller)

@@ -1,0 +1,295 @@
+"""True Contribution of models to a portfolio."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
+
+from sknumerai.portfolio._contribution_rounds import (
+    ContributionRounds,
+    check_predictions,
+    masks_of,
+    prepared,
+)
+from sknumerai.utils import ERA_LEVEL
+
+
+class TrueContribution:
+    """Gradient of the return of the meta model's portfolio by the stakes of models.
+
+    The meta model is the average of the prepared predictions, weighted by the stakes;
+    `PortfolioOptimizer` makes its portfolio. The True Contribution (TC) of a model is
+    the derivative of what the portfolio earned by the model's share of the stakes,
+    averaged over rounds in each of which a random half of the models is left out.
+
+    Parameters
+    ----------
+    optimizer : PortfolioOptimizer or None, default=None
+        Makes the portfolio, without a limit of turnover. None is
+        ``PortfolioOptimizer()``.
+
+    n_rounds : int, default=100
+        Number of rounds of dropout. 0 is one round with all stakes.
+
+    dropout : float, default=0.5
+        Chance that a model is left out of a round, from 0 to below 1. The stakes of the
+        others are divided by what is left, as dropout does.
+
+    paired : bool, default=False
+        Whether each second round leaves out what the one before kept. The scores then
+        vary less with the draws. Needs ``dropout=0.5``.
+
+    prepare : bool, default=True
+        Whether predictions are ranked by era and made Gaussian first, with the middle
+        where one is missing. Otherwise they are taken as they are.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draws.
+
+    Attributes
+    ----------
+    scores_ : Series of shape (n_models,) or DataFrame of shape (n_eras, n_models)
+        TC of each model, larger is better; with rows for eras where there are eras.
+
+    stock_gradient_ : ndarray of shape (n_samples,)
+        Derivative of the return by the meta model of each stock. Any prepared signal's
+        product with it is the signal's TC.
+
+    portfolio_returns_ : list of ndarray of shape (n_rounds,)
+        What the portfolio of each round earned, for each era.
+
+    reliability_ : ndarray of shape (n_eras,)
+        Correlation that the scores are expected to have with those of other draws, by
+        the Spearman-Brown formula from two halves of the rounds. NaN where there are
+        fewer than 4 rounds.
+
+    converged_ : list of ndarray of shape (n_rounds,)
+        Whether the portfolio of each round is accurate. Others are left out.
+
+    See Also
+    --------
+    leave_one_out_contribution : What the portfolio earns less without a model.
+    meta_portfolio_contribution_score : Its successor in Numerai Signals.
+
+    Notes
+    -----
+    There is one portfolio and one gradient for each round, whatever the number of
+    models. The score of a model with no stake is that of its first unit of stake, and
+    equal signals score the same whatever their stakes. As the meta model is
+    standardized, only the proportions of stakes matter, and in a round with all stakes
+    the scores times the stakes sum to 0.
+
+    Numerai paid on TC from April 2022 to the end of 2023, and retired it: it is
+    hard to see through, and depends on the optimizer's settings, which change. Those
+    are not public, so these scores are not the official ones.
+
+    References
+    ----------
+    .. [1] Numerai (2022). True Contribution Details. Numerai's forum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknumerai.portfolio import TrueContribution
+    >>> rng = np.random.default_rng(0)
+    >>> returns = rng.normal(size=200)
+    >>> predictions = returns[:, None] * [0.5, 0.0, -0.5] + rng.normal(size=(200, 3))
+    >>> tc = TrueContribution(n_rounds=20, random_state=0)
+    >>> tc.fit(predictions, [10, 10, 0], returns).scores_.rank().tolist()
+    [3.0, 2.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        optimizer=None,
+        *,
+        n_rounds=100,
+        dropout=0.5,
+        paired=False,
+        prepare=True,
+        random_state=None,
+    ):
+        self.optimizer = optimizer
+        self.n_rounds = n_rounds
+        self.dropout = dropout
+        self.paired = paired
+        self.prepare = prepare
+        self.random_state = random_state
+
+    def fit(
+        self,
+        predictions,
+        stakes,
+        returns,
+        *,
+        exposures=None,
+        groups=None,
+        neutral=None,
+        factors=None,
+        variances=None,
+    ):
+        """Score all models.
+
+        Parameters
+        ----------
+        predictions : array-like of shape (n_samples, n_models)
+            Predictions. The columns are models.
+
+        stakes : array-like of shape (n_models,), dict or DataFrame
+            Stake of each model, see `stake_weighted_average`.
+
+        returns : array-like of shape (n_samples,)
+            Finite realized returns of the stocks.
+
+        exposures : array-like of shape (n_samples, n_features), default=None
+            Finite features, exposure to which costs.
+
+        groups : array-like of shape (n_samples,), default=None
+            Era of each row. By default the index level "era" of `predictions`.
+
+        neutral : array-like of shape (n_samples,) or (n_samples, n_groupings), \
+                default=None
+            Labels to be neutral to, such as countries.
+
+        factors : array-like of shape (n_samples, n_factors), default=None
+            Finite factors, exposure to which is limited.
+
+        variances : array-like of shape (n_samples,), default=None
+            Positive relative variances of the stocks. None is 1.
+
+        Returns
+        -------
+        self : TrueContribution
+            The scores are its attributes.
+
+        Raises
+        ------
+        ValueError
+            If an input is not finite or does not fit the others, all stakes of an era
+            are 0, the meta model is constant, or the optimizer has no curvature.
+        """
+        caller = "TrueContribution.fit"
+        self._check_parameters()
+        sides = {
+            "exposures": exposures,
+            "groups": groups,
+            "neutral": neutral,
+            "factors": factors,
+            "variances": variances,
+        }
+        rounds = ContributionRounds(
+            predictions, stakes, returns, self.optimizer, self.prepare, sides, caller
+        )
+        rng = check_random_state(self.random_state)
+        self.stock_gradient_ = np.zeros(len(rounds.values))
+        self.portfolio_returns_, self.converged_ = [], []
+        self._index = getattr(predictions, "index", None)
+        self._eras, table, reliability = [], [], []
+        for label, rows, era in rounds:
+            gradients, earned, converged = self._fit_era(era, rng, caller)
+            self.stock_gradient_[rows] = gradients.mean(axis=1)
+            self._eras.append((label, rows))
+            table.append(era.signals.T @ self.stock_gradient_[rows])
+            reliability.append(_reliability(era.signals.T @ gradients))
+            self.portfolio_returns_.append(earned)
+            self.converged_.append(converged)
+        self.reliability_ = np.array(reliability)
+        self._has_eras = rounds.problems.has_eras
+        self.scores_ = self._as_scores(table, predictions)
+        return self
+
+    def score_signals(self, signals):
+        """Score signals that had no part in the meta model.
+
+        Parameters
+        ----------
+        signals : array-like of shape (n_samples,) or (n_samples, n_signals)
+            Predictions for the rows of `fit`, prepared as those.
+
+        Returns
+        -------
+        scores : Series of shape (n_signals,) or DataFrame of shape (n_eras, n_signals)
+            TC of each signal.
+
+        Raises
+        ------
+        AttributeError
+            If there was no `fit`.
+
+        ValueError
+            If the rows are others than those of `fit`.
+        """
+        caller = "TrueContribution.score_signals"
+        if not hasattr(self, "stock_gradient_"):
+            raise AttributeError(f"{caller}: call fit first.")
+        n = len(self.stock_gradient_)
+        index = getattr(signals, "index", None)
+        other = self._index is not None and index is not None
+        if len(signals) != n or (other and not self._index.equals(index)):
+            raise ValueError(
+                f"{caller}: the signals must have the {n} rows of fit. Got "
+                f"{len(signals)} rows, or another index."
+            )
+        values = check_predictions(signals, self.prepare, caller)
+        values = values.reshape(n, -1)
+        table = [
+            prepared(values[rows], self.prepare).T @ self.stock_gradient_[rows]
+            for _, rows in self._eras
+        ]
+        return self._as_scores(table, signals)
+
+    def _fit_era(self, era, rng, caller):
+        masks = masks_of(
+            era.shares, self.n_rounds, self.dropout, self.paired, rng, caller
+        )
+        meta_models = era.signals @ (era.shares[:, None] * masks)
+        # every round starts from the same point: the order of rounds is no matter
+        first = era.solve(era.signals @ era.shares)[0]
+        gradients, earned, converged = [], [], []
+        for meta_model in meta_models.T:
+            solution, value, z, deviation = era.solve(meta_model, first)
+            earned.append(value)
+            converged.append(solution.converged)
+            if solution.converged:
+                gradients.append(era.gradient(solution, z, deviation))
+        if not gradients:
+            raise ValueError(
+                f"{caller}: no portfolio of era {era.label} converged. Raise the "
+                "optimizer's idio_risk or max_iter."
+            )
+        return np.column_stack(gradients), np.array(earned), np.array(converged)
+
+    def _as_scores(self, table, like):
+        table, names = np.array(table), getattr(like, "columns", None)
+        if not self._has_eras:
+            return pd.Series(table[0], index=names)
+        labels = pd.Index([label for label, _ in self._eras], name=ERA_LEVEL)
+        return pd.DataFrame(table, index=labels, columns=names)
+
+    def _check_parameters(self):
+        if not isinstance(self.n_rounds, Integral) or self.n_rounds < 0:
+            raise ValueError(
+                f"n_rounds must be an int of 0 or more. Got {self.n_rounds!r}."
+            )
+        if not isinstance(self.dropout, Real) or not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"dropout must be from 0 to below 1. Got {self.dropout!r}."
+            )
+        if self.paired and self.dropout != 0.5:
+            raise ValueError(
+                f"paired=True needs dropout=0.5. Got dropout={self.dropout!r}."
+            )
+
+
+def _reliability(scores):
+    """Of the mean of rounds (n_models, n_rounds), from its halves."""
+    # pairs of rounds that complement each other stay together
+    half = scores.shape[1] // 4 * 2
+    if half < 2 or len(scores) < 2:
+        return np.nan
+    first, second = scores[:, :half], scores[:, half : 2 * half]
+    r = np.corrcoef(first.mean(axis=1), second.mean(axis=1))[0, 1]
+    return 2 * r / (1 + r)

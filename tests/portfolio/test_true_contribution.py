@@ -1,0 +1,157 @@
+"""True Contribution: identities, and finite differences."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sknumerai.portfolio import (
+    PortfolioOptimizer,
+    TrueContribution,
+    leave_one_out_contribution,
+)
+from sknumerai.utils import gaussian_ranks
+
+OPTIMIZER = PortfolioOptimizer(tol=1e-13)
+
+
+def _inputs(n=150, n_models=12, seed=0):
+    rng = np.random.default_rng(seed)
+    returns = rng.normal(size=n)
+    common = rng.normal(size=(n, 1))
+    noise = rng.normal(size=(n, n_models))
+    predictions = common + noise + 0.1 * returns[:, None]
+    stakes = rng.exponential(size=n_models)
+    stakes[1] = 0.0
+    sides = {"exposures": rng.normal(size=(n, 5)), "neutral": rng.integers(0, 4, n)}
+    return predictions, stakes, returns, sides
+
+
+def _earned(signals, stakes, returns, sides):
+    weights = OPTIMIZER.solve(signals @ stakes, **sides)
+    return weights @ returns
+
+
+def test_finite_differences_of_stakes():
+    # central differences over steps within which the same weights are free: the error
+    # of one is the square of its step, that of two steps extrapolated the fourth power
+    predictions, stakes, returns, sides = _inputs()
+    tc = TrueContribution(OPTIMIZER, n_rounds=0)
+    tc.fit(predictions, stakes, returns, **sides)
+    signals, shares = gaussian_ranks(predictions), stakes / stakes.sum()
+    for u in (0, 1, 5):
+        slopes = []
+        for step in (2e-4, 1e-4):
+            move = step * (np.arange(len(stakes)) == u)
+            up = _earned(signals, shares + move, returns, sides)
+            down = _earned(signals, shares - move, returns, sides)
+            slopes.append((up - down) / (2 * step))
+        expected = (4 * slopes[1] - slopes[0]) / 3
+        assert tc.scores_[u] == pytest.approx(expected, abs=1e-8)
+
+
+def test_equal_signals_score_the_same_whatever_their_stakes():
+    predictions, stakes, returns, sides = _inputs()
+    predictions[:, 1] = predictions[:, 7] = predictions[:, 3]
+    stakes[7] = 50.0
+    tc = TrueContribution(n_rounds=20, random_state=0)
+    scores = tc.fit(predictions, stakes, returns, **sides).scores_
+    np.testing.assert_allclose(scores[[1, 7]], scores[3], rtol=1e-10)
+    assert scores[3] != 0
+    np.testing.assert_allclose(tc.score_signals(predictions), scores, rtol=1e-12)
+    np.testing.assert_allclose(tc.score_signals(-predictions), -scores, rtol=1e-9)
+
+
+def test_scores_are_orthogonal_to_the_stakes():
+    predictions, stakes, returns, sides = _inputs()
+    tc = TrueContribution(n_rounds=0).fit(predictions, stakes, returns, **sides)
+    assert abs(stakes @ tc.scores_) < 1e-10 * np.abs(stakes * tc.scores_).sum()
+    huge = TrueContribution(n_rounds=0).fit(predictions, 1e9 * stakes, returns, **sides)
+    np.testing.assert_allclose(huge.scores_, tc.scores_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_repeated_draws_agree(paired):
+    predictions, stakes, returns, sides = _inputs(n=200, n_models=60)
+    runs = [
+        TrueContribution(n_rounds=60, paired=paired, random_state=seed).fit(
+            predictions, stakes, returns, **sides
+        )
+        for seed in (0, 1, 0)
+    ]
+    r = np.corrcoef(runs[0].scores_, runs[1].scores_)[0, 1]
+    assert r > 0.95
+    assert runs[0].reliability_[0] == pytest.approx(r, abs=0.05)
+    pd.testing.assert_series_equal(runs[0].scores_, runs[2].scores_)
+    assert runs[0].converged_[0].all() and len(runs[0].portfolio_returns_[0]) == 60
+
+
+def test_eras_and_names():
+    predictions, stakes, returns, sides = _inputs()
+    names = [f"m{i}" for i in range(12)]
+    index = pd.Index(["0002"] * 70 + ["0001"] * 80, name="era")
+    frame = pd.DataFrame(predictions, index=index, columns=names)
+    named = pd.Series(stakes, index=names)[::-1]
+    tc = TrueContribution(n_rounds=0).fit(frame, named, returns, **sides)
+    assert tc.scores_.columns.tolist() == names and len(tc.scores_) == 2
+    rows = np.asarray(index) == "0001"
+    alone = TrueContribution(n_rounds=0).fit(
+        predictions[rows],
+        stakes,
+        returns[rows],
+        **{k: v[rows] for k, v in sides.items()},
+    )
+    np.testing.assert_allclose(tc.scores_.iloc[0], alone.scores_, rtol=1e-6, atol=1e-9)
+
+
+def test_gaps_take_the_middle():
+    predictions, stakes, returns, sides = _inputs()
+    predictions[:40, 2] = np.nan
+    tc = TrueContribution(n_rounds=0).fit(predictions, stakes, returns, **sides)
+    assert np.isfinite(tc.scores_).all()
+    with pytest.raises(ValueError, match="predictions must be finite"):
+        TrueContribution(prepare=False).fit(predictions, stakes, returns)
+
+
+def test_leave_one_out():
+    predictions, stakes, returns, sides = _inputs()
+    scores = leave_one_out_contribution(predictions, stakes, returns, **sides)
+    signals = gaussian_ranks(predictions)
+    rest = np.where(np.arange(12) == 4, 0.0, stakes)
+    expected = _earned(signals, stakes, returns, sides)
+    expected -= _earned(signals, rest, returns, sides)
+    assert scores[4] == pytest.approx(expected, abs=1e-8)
+    assert scores[1] == 0
+    only = leave_one_out_contribution(predictions, np.arange(12) == 3, returns)
+    assert np.isnan(only[3])
+
+
+@pytest.mark.parametrize(
+    "params, change, match",
+    [
+        ({}, {"stakes": np.zeros(12)}, "stake"),
+        ({}, {"stakes": -np.ones(12)}, "stake"),
+        ({}, {"returns": np.full(150, np.nan)}, "returns must be finite"),
+        ({}, {"predictions": np.full((150, 12), np.inf)}, "infinite"),
+        ({"dropout": 1.0}, {}, "dropout"),
+        ({"n_rounds": -1}, {}, "n_rounds"),
+        ({"paired": True, "dropout": 0.3}, {}, "paired"),
+        ({"paired": True}, {"stakes": np.arange(12) == 3}, "too few"),
+        ({"optimizer": PortfolioOptimizer(idio_risk=0.0)}, {}, "curvature"),
+        ({"optimizer": PortfolioOptimizer(turnover=1.0)}, {}, "turnover=None"),
+    ],
+)
+def test_errors(params, change, match):
+    predictions, stakes, returns, _ = _inputs()
+    given = {"predictions": predictions, "stakes": stakes, "returns": returns} | change
+    with pytest.raises(ValueError, match=match):
+        TrueContribution(**params).fit(**given)
+
+
+def test_other_rows():
+    predictions, stakes, returns, _ = _inputs()
+    tc = TrueContribution(n_rounds=2, random_state=0)
+    with pytest.raises(AttributeError, match="fit"):
+        tc.score_signals(predictions)
+    tc.fit(predictions, stakes, returns)
+    with pytest.raises(ValueError, match="150 rows"):
+        tc.score_signals(predictions[:10])
