@@ -103,6 +103,21 @@ def test_eras_and_names():
     np.testing.assert_allclose(tc.scores_.iloc[0], alone.scores_, rtol=1e-6, atol=1e-9)
 
 
+def test_mean_of_rounds():
+    # by hand: the gradient of the portfolio of each round's meta model
+    predictions, stakes, returns, sides = _inputs()
+    tc = TrueContribution(OPTIMIZER, n_rounds=3, random_state=0)
+    tc.fit(predictions, stakes, returns, **sides)
+    rng = np.random.RandomState(0)
+    signals, alone = gaussian_ranks(predictions), []
+    for _ in range(3):
+        kept = 2 * stakes / stakes.sum() * (rng.random(12) >= 0.5)
+        one = TrueContribution(OPTIMIZER, n_rounds=0, prepare=False)
+        one.fit((signals @ kept)[:, None], [1.0], returns, **sides)
+        alone.append(signals.T @ one.stock_gradient_)
+    np.testing.assert_allclose(tc.scores_, np.mean(alone, axis=0), atol=1e-9)
+
+
 def test_gaps_take_the_middle():
     predictions, stakes, returns, sides = _inputs()
     predictions[:40, 2] = np.nan
