@@ -94,7 +94,9 @@ def test_two_learning_rates_and_optimizers(problem):
 def test_both_optimizers_are_those_of_a_hand_written_loop(problem, joint_step):
     X, y, _, _ = problem
     model = small(n_validation_eras=0, loss="mse", batch_size=600, lr=0.1, ae_lr=0.3)
-    model.set_params(optimizer=torch.optim.SGD, joint_step=joint_step).fit(X, y)
+    model.set_params(
+        optimizer=torch.optim.SGD, joint_step=joint_step, output_gain=1.0
+    ).fit(X, y)
     seed = int(np.random.RandomState(0).randint(2**31 - 1))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
