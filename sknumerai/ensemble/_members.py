@@ -8,6 +8,7 @@ from sklearn.utils import _safe_indexing, assert_all_finite
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, check_array
 
+from sknumerai.model_selection._shared_data import Sent, SharedData
 from sknumerai.utils import era_gaussian_ranks, era_normalized_ranks
 
 RANKS = {"uniform": era_normalized_ranks, "gaussian": era_gaussian_ranks}
@@ -80,13 +81,16 @@ def fit_members(tasks, *, n_jobs, verbose, description):
     fitted : list of estimator
         In the order of the tasks.
     """
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    fitted = parallel(delayed(_fit)(*task) for task in tasks)
-    if verbose:
-        from tqdm.auto import tqdm
+    with SharedData(tasks=[given for _, *given in tasks]) as shared:
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+        fitted = parallel(
+            delayed(_fit)(Sent(task[0]), shared, k) for k, task in enumerate(tasks)
+        )
+        if verbose:
+            from tqdm.auto import tqdm
 
-        fitted = tqdm(fitted, total=len(tasks), desc=description, unit="model")
-    return list(fitted)
+            fitted = tqdm(fitted, total=len(tasks), desc=description, unit="model")
+        return [member.value for member in fitted]
 
 
 def rows_of_params(params, n_samples, rows):
@@ -104,11 +108,12 @@ class Rows:
         return self.shape[0]
 
 
-def _fit(estimator, X, y, params, rows):
+def _fit(estimator, shared, k):
+    X, y, params, rows = shared["tasks"][k]
     if rows is not None:
         params = rows_of_params(params, len(y), rows)
         X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-    return estimator.fit(X, y, **params)
+    return Sent(estimator.value.fit(X, y, **params))
 
 
 def check_weights(weights, n_members, caller, what="estimators"):

@@ -18,7 +18,7 @@ from sknumerai.model_selection._folds import (
     take_params,
 )
 from sknumerai.model_selection._routing import groups_to_predict, route
-from sknumerai.model_selection._shared_data import SharedData
+from sknumerai.model_selection._shared_data import Sent, SharedData
 from sknumerai.utils import check_eras
 
 CALLER = "era_cross_val_predict"
@@ -118,7 +118,7 @@ def era_cross_val_predict(
     splits = split_rows(cv, X, y, split_params)
     shared = SharedData(X=X, y=y, groups=given, fit_params=fit_params, splits=splits)
     tasks = (
-        delayed(_fit_and_predict)(clone(estimator), shared, fold)
+        delayed(_fit_and_predict)(Sent(clone(estimator)), shared, fold)
         for fold in range(len(splits))
     )
     with shared:
@@ -130,6 +130,7 @@ def era_cross_val_predict(
 
 
 def _fit_and_predict(estimator, shared, fold):
+    estimator = estimator.value
     X, y = shared["X"], shared["y"]
     train, test = shared["splits"][fold]
     given = take_params(shared["fit_params"], train, _num_samples(X))

@@ -23,7 +23,7 @@ from sknumerai.model_selection._folds import (
 from sknumerai.model_selection._routing import route
 from sknumerai.model_selection._run_fold import run_fold
 from sknumerai.model_selection._scorers import check_scorers
-from sknumerai.model_selection._shared_data import SharedData
+from sknumerai.model_selection._shared_data import Sent, SharedData
 from sknumerai.utils import ERA_LEVEL, check_eras
 
 CALLER = "era_cross_validate"
@@ -99,7 +99,8 @@ def era_cross_validate(
         Whether the row positions of the folds are returned.
 
     error_score : "raise" or float, default="raise"
-        Score of a fold whose fit or scoring fails, with a warning; or whether to raise.
+        Score where a fit or a scorer fails, with a warning; or whether to raise. A scorer
+        that fails leaves the others.
 
     verbose : int, default=1
         Whether a progress bar appears if it takes more than two seconds.
@@ -132,7 +133,7 @@ def era_cross_validate(
         If the splitter cannot tell the embargo from y's name.
 
     ValueError
-        If lengths or indexes differ, or there are too few eras.
+        If lengths or indexes differ, there are too few eras, or no fold can be fitted.
 
     See Also
     --------
@@ -183,18 +184,20 @@ def era_cross_validate(
         y=y,
         fit_params=fit_params,
         score_params=score_params,
+        scorers=scorers,
         folds=[(a, dict(zip(parts, (b, a)))) for a, b in splits],
     )
     catch = error_score != "raise"
     tasks = (
         delayed(run_fold)(
-            clone(estimator),
+            Sent(clone(estimator)),
             shared,
             fold,
-            scorers,
+            None,
             catch,
             era_scores=return_era_scores,
             keep=return_estimator,
+            each=True,
         )
         for fold in range(len(splits))
     )
@@ -209,15 +212,14 @@ def era_cross_validate(
         score_time=np.array([fold["score_time"] for fold in folds]),
     )
     if return_estimator:
-        results.estimator = [fold["estimator"] for fold in folds]
+        results.estimator = [fold["estimator"].value for fold in folds]
     if return_indices:
         results.indices = {
             part: tuple(positions_of(split[i]) for split in splits)
             for i, part in enumerate(("train", "test"))
         }
     for part in parts:
-        scores = [fold["scores"].get(part) for fold in folds]
-        results.update(_columns(part, scores, error_score))
+        results.update(_columns(part, folds, error_score))
     tables = {k: fold["eras"] for k, fold in enumerate(folds)}
     tables = {k: table for k, table in tables.items() if table is not None}
     if tables:
@@ -236,26 +238,42 @@ def check_error_score(error_score, caller):
         )
 
 
-def _columns(part, scores, error_score):
-    """Arrays of scores by name; folds that failed have the error score."""
-    names = next((list(found) for found in scores if found is not None), ["score"])
-    filled = [dict.fromkeys(names, error_score) if s is None else s for s in scores]
-    return {f"{part}_{name}": np.array([s[name] for s in filled]) for name in names}
+def _columns(part, folds, error_score):
+    """Arrays of scores by name; what failed has the error score."""
+    scores = [fold["scores"].get(part, {}) for fold in folds]
+    names = dict.fromkeys(name for found in scores for name in found)
+    failed = [
+        set(fold["failures"].get(part, {})) for fold in folds if not fold["error"]
+    ]
+    # a scorer that never gave anything: whether it gives several is not known
+    names.update(dict.fromkeys(sorted(set.intersection(*failed))))
+    return {
+        f"{part}_{name}": np.array([found.get(name, error_score) for found in scores])
+        for name in names
+    }
 
 
 def _tell_of_errors(folds, error_score):
+    hint = "error_score='raise' shows where; the first error is:\n"
     errors = [fold["error"] for fold in folds if fold["error"] is not None]
-    if not errors:
-        return
     said = f"{CALLER}: {len(errors)} of {len(folds)} folds failed"
     if len(errors) == len(folds):
-        raise ValueError(
-            f"{said}, so there is nothing to return. error_score='raise' shows where; "
-            f"the first error is:\n{errors[0]}"
+        raise ValueError(f"{said}, so there is nothing to return. {hint}{errors[0]}")
+    if errors:
+        warnings.warn(
+            f"{said}; their scores are {error_score}. {hint}{errors[0]}",
+            FitFailedWarning,
+            stacklevel=3,
         )
-    warnings.warn(
-        f"{said}; their scores are {error_score}. error_score='raise' shows where; the "
-        f"first error is:\n{errors[0]}",
-        FitFailedWarning,
-        stacklevel=3,
-    )
+    failures = {}
+    for fold in folds:
+        for part, found in fold["failures"].items():
+            for name, error in found.items():
+                failures.setdefault((part, name), []).append(error)
+    for (part, name), errors in failures.items():
+        warnings.warn(
+            f"{CALLER}: scorer {name!r} failed in {len(errors)} of {len(folds)} "
+            f"folds; these {part} scores are {error_score}. {hint}{errors[0]}",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -2,6 +2,8 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+from traceback import format_exc
+
 import pandas as pd
 from sklearn.metrics import get_scorer
 
@@ -43,7 +45,7 @@ def check_scorers(scoring, caller):
     )
 
 
-def score_all(scorers, estimator, X, y, params):
+def score_all(scorers, estimator, X, y, params, failures=None):
     """Call scorers; those that give a dict count as several.
 
     Parameters
@@ -60,6 +62,9 @@ def score_all(scorers, estimator, X, y, params):
     params : dict of str to dict
         Further parameters of each scorer.
 
+    failures : dict or None, default=None
+        Where the tracebacks of scorers that fail go, by name; None if they are raised.
+
     Returns
     -------
     scores : dict of str to float
@@ -68,7 +73,13 @@ def score_all(scorers, estimator, X, y, params):
     """
     scores = {}
     for name, scorer in scorers.items():
-        value = scorer(estimator, X, y, **params[name])
+        try:
+            value = scorer(estimator, X, y, **params[name])
+        except Exception:
+            if failures is None:
+                raise
+            failures[name] = format_exc()
+            continue
         if isinstance(value, dict):
             parts = {_part(name, part): score for part, score in value.items()}
             scores.update(parts)
@@ -77,12 +88,12 @@ def score_all(scorers, estimator, X, y, params):
     return scores
 
 
-def score_eras(scorers, estimator, X, y, params):
+def score_eras(scorers, estimator, X, y, params, failures=None):
     """Score each era by the scorers that can.
 
     Parameters
     ----------
-    scorers, estimator, X, y, params : object
+    scorers, estimator, X, y, params, failures : object
         As in :func:`score_all`.
 
     Returns
@@ -94,7 +105,13 @@ def score_eras(scorers, estimator, X, y, params):
     for name, scorer in scorers.items():
         if not hasattr(scorer, "era_table"):
             continue
-        table = scorer.era_table(estimator, X, y, **params[name])
+        try:
+            table = scorer.era_table(estimator, X, y, **params[name])
+        except Exception:
+            if failures is None:
+                raise
+            failures[name] = format_exc()
+            continue
         if table.shape[1] == 1 and hasattr(scorer, "aggregate"):
             table.columns = table.columns if name == "score" else [name]
         else:

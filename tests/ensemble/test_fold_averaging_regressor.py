@@ -3,8 +3,10 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
+from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, Ridge
@@ -16,7 +18,9 @@ from sknumerai.ensemble import FoldAveragingRegressor
 from sknumerai.exceptions import MissingErasError
 from sknumerai.metrics import numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit
+from sknumerai.model_selection._shared_data import SharedData
 from sknumerai.neural_network import MLPRegressor
+from sknumerai.submission import export_model
 from tests.ensemble.recorder import Recorder
 
 CV = GroupTimeSeriesSplit(5, test_size=2, embargo=2)
@@ -120,3 +124,37 @@ def test_bad_input_is_named(data):
         FoldAveragingRegressor(Ridge(), CV).fit(X.to_numpy(), y.to_numpy())
     with pytest.raises(NotFittedError):
         FoldAveragingRegressor(Ridge(), CV).predict(X)
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """A frame on a row-major numpy.memmap, whose first feature is the target."""
+    X = np.random.default_rng(0).normal(size=(1200, 50))
+    np.save(tmp_path / "X.npy", X)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    index = pd.MultiIndex.from_product([range(1, 21), range(60)], names=["era", "id"])
+    return pd.DataFrame(X, index, copy=False).add_prefix("f")
+
+
+def test_processes_read_the_numbers_of_a_memory_map(mapped):
+    """The coefficient was 0, without an error."""
+    model = FoldAveragingRegressor(Ridge(1e-6), CV, n_jobs=2)
+    with parallel_config("loky", max_nbytes=1):
+        model.fit(mapped, mapped["f0"])
+        # what members keep of their rows comes back as it is
+        members = FoldAveragingRegressor(Recorder(), 2, n_jobs=2)
+        members.fit(mapped, mapped["f0"], sample_weight=mapped["f1"])
+    for member in model.estimators_:
+        assert_allclose(member.coef_, np.eye(50)[0], atol=1e-6)
+    for member in members.estimators_:
+        rows = mapped.loc[member.X_.index]
+        pd.testing.assert_frame_equal(member.X_, rows)
+        pd.testing.assert_series_equal(member.weight_, rows["f1"])
+
+
+def test_an_export_does_not_carry_what_a_worker_has_mapped(mapped, tmp_path):
+    model = FoldAveragingRegressor(Ridge(), 2).fit(mapped, mapped["f0"])
+    with SharedData(X="mapped" * 1000) as shared:
+        pickle.loads(pickle.dumps(shared))
+        export_model(model, tmp_path / "model.pkl")
+    assert b"mapped" * 100 not in (tmp_path / "model.pkl").read_bytes()

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from joblib import parallel_config
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Ridge
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sknumerai.datasets import load_numerai, make_numerai
 from sknumerai.exceptions import MissingErasError, UnknownHorizonError
 from sknumerai.metrics import (
+    fnc_score,
     make_era_scorer,
     numerai_corr_score,
     numerai_corr_scorer,
@@ -253,6 +256,27 @@ def test_processes_map_what_load_numerai_gives(tmp_path):
     np.testing.assert_array_equal(found.test_score, alone.test_score)
 
 
+class Adding(Ridge):
+    """Adds to the target a column of a frame that it is given."""
+
+    def fit(self, X, y, other=None):
+        return super().fit(X, y + other.iloc[:, 0].to_numpy())
+
+
+def test_processes_read_the_maps_that_scorers_and_parameters_hold(data, tmp_path):
+    """Scores of two processes differed from those of one, without an error."""
+    X, y = data.data, data.target
+    np.save(tmp_path / "X.npy", X.to_numpy())
+    matrix = np.load(tmp_path / "X.npy", mmap_mode="r")
+    Z = pd.DataFrame(matrix, X.index, X.columns, copy=False)
+    scoring = make_era_scorer(fnc_score, features=Z)
+    how = {"cv": CV, "scoring": scoring, "params": {"other": Z}}
+    # joblib maps arrays from 1 MB
+    with parallel_config("loky", max_nbytes=1):
+        one, two = (era_cross_validate(Adding(), X, y, n_jobs=n, **how) for n in (1, 2))
+    np.testing.assert_array_equal(one.test_score, two.test_score)
+
+
 def test_training_on_both_sides_is_gathered(mapped):
     matrix, X, y, _ = mapped
     found = era_cross_validate(
@@ -318,6 +342,41 @@ def test_a_fold_that_fails(data):
         ValueError, match=r"3 of 3 folds failed(.|\n)*more than 10 rows"
     ):
         era_cross_validate(Failing(), X, y, **how)
+
+
+def fails_late(y_true, y_pred):
+    if np.shape(y_true)[0] > 1200 or y_true.index[0][0] == "0045":
+        raise RuntimeError("it fails late")
+    return 1.0
+
+
+def fails(y_true, y_pred):
+    raise RuntimeError("it fails")
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed", "ignore:era_cross_validate")
+def test_a_scorer_that_fails_leaves_the_others(data):
+    """All scores of the fold were NaN, and there was an error if it failed always."""
+    X, y = data.data, data.target
+    scoring = {
+        "late": make_scorer(fails_late),
+        "always": make_scorer(fails),
+        "corr": numerai_corr_scorer,
+    }
+    how = {"cv": CV, "scoring": scoring, "error_score": np.nan}
+    how["return_train_score"] = True
+    with pytest.warns(UserWarning, match=r"'always' failed in 3 of 3 (.|\n)*it fails"):
+        found = era_cross_validate(Ridge(), X, y, **how)
+    check_equal(found, cross_validate(Ridge(), X, y, **how))
+    assert np.isnan(found.test_late).tolist() == [False, False, True]
+    assert np.isnan(found.train_late).tolist() == [False, False, True]
+    assert np.isnan(found.test_always).all() and len(found.era_scores) == 18
+    with pytest.raises(RuntimeError, match="it fails"):
+        era_cross_validate(Ridge(), X, y, **how | {"error_score": "raise"})
+    how = {"cv": CV, "scoring": make_scorer(fails), "error_score": -1.0, "verbose": 0}
+    with pytest.warns(UserWarning, match=r"'score' failed in 3 of 3 folds"):
+        found = era_cross_validate(Ridge(), X, y, **how)
+    assert found.test_score.tolist() == [-1, -1, -1] and "era_scores" not in found
 
 
 def test_wrong_calls_say_what_is_wrong(data):

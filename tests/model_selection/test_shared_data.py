@@ -1,12 +1,15 @@
+import mmap
 import os
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from sknumerai.datasets import load_numerai, make_numerai
-from sknumerai.model_selection._shared_data import SharedData
+from sknumerai.model_selection._shared_data import Sent, SharedData
 
 
 @pytest.fixture
@@ -24,14 +27,15 @@ def crossed(**objects):
         sent = pickle.dumps(shared)
         assert len(sent) < 500
         found = pickle.loads(sent)
-        size = os.path.getsize(shared._path)
+        folder = os.path.dirname(shared._path)
+        size = sum(os.path.getsize(f"{folder}/{name}") for name in os.listdir(folder))
         return {name: found[name] for name in objects}, size
 
 
 def is_mapped(array):
-    while array is not None and not isinstance(array, np.memmap):
-        array = getattr(array, "base", None)
-    return array is not None
+    while isinstance(array, np.ndarray | memoryview):
+        array = array.base if isinstance(array, np.ndarray) else array.obj
+    return isinstance(array, mmap.mmap)
 
 
 @pytest.mark.parametrize(
@@ -117,3 +121,56 @@ def test_nothing_is_written_where_nothing_crosses_and_nothing_stays(codes):
         path = shared._path
         assert os.path.exists(path)
     assert not os.path.exists(path)
+
+
+def test_frames_in_dicts_and_in_objects_stay_in_their_file(codes):
+    """Parameters of fit were written whole, those of scorers left to joblib."""
+    frame = pd.DataFrame(codes, copy=False)
+    found, size = crossed(fit_params={"aux_targets": frame}, scorers=[Holder(frame)])
+    for crossing in (found["fit_params"]["aux_targets"], found["scorers"][0].held):
+        pd.testing.assert_frame_equal(crossing, frame)
+        assert is_mapped(crossing.to_numpy())
+    assert size < 5000
+    sent = pickle.dumps(Sent(Holder(frame)))
+    pd.testing.assert_frame_equal(pickle.loads(sent).value.held, frame)
+    assert len(sent) < 3000
+
+
+class Holder:
+    def __init__(self, held):
+        self.held = held
+
+
+@pytest.mark.parametrize("order", ["C", "F", "K", "reversed", "step"])
+@pytest.mark.parametrize("kind", ["float32", "datetime64[s]", "S3"])
+def test_arrays_in_memory_are_written_once_in_their_order(order, kind):
+    given = np.arange(60 * 50 * 40).reshape(60, 50, 40).astype(kind)
+    given = {
+        "C": given,
+        "F": np.asfortranarray(given),
+        "K": given.transpose(1, 2, 0),
+        "reversed": given[::-1],
+        "step": given[:, ::2],
+    }[order]
+    found, size = crossed(a=given, b={"again": given}, scalar=np.float64(2.0))
+    np.testing.assert_array_equal(found["a"], given)
+    assert is_mapped(found["a"]) and found["b"]["again"] is found["a"]
+    assert given.nbytes <= size < given.nbytes + 2000
+    if order in "CFK":
+        assert found["a"].strides == given.strides
+
+
+def test_threads_of_a_worker_get_their_own_data():
+    """KeyError: another thread dropped what was mapped before it was returned."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with SharedData(number=0) as one, SharedData(number=1) as two:
+            sent = [pickle.dumps(one), pickle.dumps(two)]
+            with ThreadPoolExecutor(8) as pool:
+                found = pool.map(
+                    lambda k: pickle.loads(sent[k % 2])["number"], range(400)
+                )
+                assert list(found) == [0, 1] * 200
+    finally:
+        sys.setswitchinterval(interval)
