@@ -19,7 +19,7 @@ from sknumerai.model_selection._search_plan import SearchPlan
 from sknumerai.model_selection._search_results import fold_objective
 from sknumerai.model_selection._search_space import check_space, params_of_trial
 from sknumerai.model_selection._search_study import SearchStudy, has_ended
-from sknumerai.model_selection._shared_data import SharedData
+from sknumerai.model_selection._shared_data import Sent, SharedData
 
 
 def run_search(search, X, y, groups, fit_params):
@@ -66,6 +66,7 @@ def run_search(search, X, y, groups, fit_params):
         folds=plan.folds,
         fit_params=plan.fit_params,
         score_params=plan.score_params,
+        scorers=plan.scorers,
     )
     try:
         with shared:
@@ -187,7 +188,7 @@ class SearchRun:
     def _task(self, params, fold):
         estimator = clone(self.search.estimator).set_params(**clone(params, safe=False))
         return joblib.delayed(run_fold)(
-            estimator, self.shared, fold, self.plan.scorers, self.catch
+            Sent(estimator), self.shared, fold, None, self.catch
         )
 
     def _goes_on(self, trial, params, found, fold):

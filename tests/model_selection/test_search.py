@@ -34,7 +34,12 @@ from sknumerai.exceptions import (
     SubmissionError,
     UnknownHorizonError,
 )
-from sknumerai.metrics import numerai_corr_scorer, numerai_scoring
+from sknumerai.metrics import (
+    fnc_score,
+    make_era_scorer,
+    numerai_corr_scorer,
+    numerai_scoring,
+)
 from sknumerai.model_selection import (
     GroupTimeSeriesSplit,
     OptunaSearchRegressor,
@@ -586,3 +591,20 @@ def test_timeout_and_bar(data, capsys):
     assert 0 < len(alphas(found)) < 10_000
     shown = capsys.readouterr().err
     assert "OptunaSearchRegressor" in shown and "best=" in shown
+
+
+def test_a_map_that_a_scorer_holds_is_the_same_in_workers(data, tmp_path):
+    X, y = data.data, data.target
+    np.save(tmp_path / "features.npy", X.to_numpy().astype(np.float32))
+    features = pd.DataFrame(
+        np.load(tmp_path / "features.npy", mmap_mode="r"),
+        X.index,
+        X.columns,
+        copy=False,
+    )
+    scoring = make_era_scorer(fnc_score, features=features)
+    expected = search(scoring=scoring, n_trials=2).fit(X, y)
+    found = search(scoring=scoring, n_trials=2, n_jobs=2).fit(X, y)
+    np.testing.assert_array_equal(
+        found.cv_results_["value"], expected.cv_results_["value"]
+    )
