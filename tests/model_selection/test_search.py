@@ -47,6 +47,7 @@ from sknumerai.model_selection import (
 )
 from sknumerai.neural_network import MLPRegressor
 from sknumerai.submission import export_model
+from sknumerai.utils import file_of
 
 CV = GroupTimeSeriesSplit(3, test_size=5, embargo=8)
 ALPHA = {"alpha": FloatDistribution(1, 1e6, log=True)}
@@ -273,10 +274,8 @@ class Mapped(Ridge):
     """Raises where its rows did not come from a file."""
 
     def fit(self, X, y):
-        array = X.to_numpy()
-        while array is not None and not isinstance(array, np.memmap):
-            array = getattr(array, "base", None)
-        if array is None or os.getpid() == int(os.environ["THE_SEARCH"]):
+        mapped = file_of(X.to_numpy()) is not None
+        if not mapped or os.getpid() == int(os.environ["THE_SEARCH"]):
             raise RuntimeError("these rows were received")
         return super().fit(X, y)
 
