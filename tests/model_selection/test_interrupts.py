@@ -7,6 +7,14 @@ import pytest
 from sknumerai.model_selection._interrupts import Interrupts
 
 
+@pytest.fixture(autouse=True)
+def pythons_own_handler():
+    """A process that was begun in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupt_that_was_swallowed_is_raised_later_and_once():
     before = signal.getsignal(signal.SIGINT)
     with Interrupts() as interrupts:

@@ -479,7 +479,15 @@ def test_ctrl_c_keeps_the_best_so_far(data):
         search(estimator=Interrupted()).fit(data.data, data.target)
 
 
-def test_ctrl_c_in_a_network_ends_the_search(data):
+@pytest.fixture
+def pythons_own_handler():
+    """A process that was begun in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_in_a_network_ends_the_search(data, pythons_own_handler):
     class Swallows(Ridge):
         n_fits = itertools.count(1)
 
