@@ -5,7 +5,6 @@
 import json
 import os
 import pickle
-import re
 import tempfile
 from pathlib import Path
 
@@ -14,10 +13,11 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from sknumerai.model_selection._fingerprint import describe
 from sknumerai.model_selection._folds import as_slice, positions_of, take
 
 # Parameters that do not decide what is learned.
-SILENT = ("verbose", "n_jobs", "callbacks")
+SILENT = ("verbose", "n_jobs")
 # So many rows of a matrix tell whether it is the same.
 N_SAMPLED = 512
 
@@ -144,10 +144,12 @@ def identity_of(estimator, **more):
     identity : dict of str to str
         A readable value where it is short, else a fingerprint.
     """
-    params = {"estimator": type(estimator).__qualname__}
+    params = {"estimator": _class_of(estimator)}
     for name, value in estimator.get_params(deep=True).items():
-        if name.rpartition("__")[2] not in SILENT and not hasattr(value, "get_params"):
-            params[f"estimator.{name}"] = value
+        if name.rpartition("__")[2] in SILENT:
+            continue
+        inside = hasattr(value, "get_params") and not isinstance(value, type)
+        params[f"estimator.{name}"] = _class_of(value) if inside else value
     return {name: _say(value) for name, value in {**params, **more}.items()}
 
 
@@ -205,10 +207,12 @@ def _plain(value):
     return value
 
 
+def _class_of(value):
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
 def _say(value):
-    if isinstance(value, np.ndarray | pd.Series | pd.DataFrame):
-        return f"<{fingerprint_of(value)}>"
-    text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+    text = value if isinstance(value, str) else describe(value)
     return text if len(text) <= 200 else f"<{fingerprint_of(text)}>"
 
 

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from sknumerai.exceptions import OneEraWarning
+from sknumerai.model_selection._fingerprint import describe, digest
 from sknumerai.model_selection._folds import (
     check_splitter,
     positions_of,
@@ -19,7 +20,6 @@ from sknumerai.model_selection._folds import (
 )
 from sknumerai.model_selection._routing import route
 from sknumerai.model_selection._scorers import check_scorers
-from sknumerai.model_selection._search_fingerprint import describe, digest
 from sknumerai.utils import ERA_LEVEL, check_eras
 
 

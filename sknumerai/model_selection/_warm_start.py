@@ -150,7 +150,7 @@ def go_on(estimator, X, y, groups=None, **fit_params):
     >>> net = MLPRegressor(4, max_epochs=2, random_state=0)
     >>> net = net.fit(X.loc[:"0008"], y.loc[:"0008"])
     >>> go_on(net, X.loc["0009":], y.loc["0009":]).eras_seen_
-    array([ 9, 10, 11, 12])
+    array([ 1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12])
     """
     if isinstance(estimator, Pipeline):
         if len(estimator) > 1:

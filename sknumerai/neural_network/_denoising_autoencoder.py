@@ -158,7 +158,8 @@ class DenoisingAutoencoder(BaseNeuralNetTransformer):
         `fit`. None where no eras were held out and the last weights are kept.
 
     eras_seen_ : ndarray or None
-        Era numbers of the rows given to `fit`, held-out ones included.
+        Era numbers of the rows given to `fit`, held-out ones included; with
+        `warm_start` those of the fits before too.
 
     feature_range_ : tuple of float or None
         Values that are mapped to [-1, 1].

@@ -172,9 +172,17 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
         warm=warm,
     )
     est.n_iter_ = len(est.history_)
-    est.eras_seen_ = None if found is None else eras.numbers
+    est.eras_seen_ = _eras_seen(est, None if found is None else eras.numbers, warm)
     if is_scale_free(loss) or est._scale_free:
         _calibrate(est, matrix, Y, weight, eras, len(train))
+
+
+def _eras_seen(est, numbers, warm):
+    """Return the eras the weights have learned from, those of fits before too."""
+    before = est.eras_seen_ if warm else None
+    if numbers is None or before is None:
+        return before if numbers is None else numbers
+    return np.union1d(before, numbers)
 
 
 def _check_outputs(est, loss, warm, caller):

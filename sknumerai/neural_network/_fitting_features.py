@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from sknumerai.neural_network._coverage import check_weighted
-from sknumerai.neural_network._fitting import _resolve_batches
+from sknumerai.neural_network._fitting import _eras_seen, _resolve_batches
 from sknumerai.neural_network._held_out import count_eras
 from sknumerai.neural_network._inputs import (
     check_device,
@@ -74,7 +74,7 @@ def _fit(est, X, y, groups, sample_weight):
         est, make_module, train, valid, seed=seed, score=score, warm=warm
     )
     est.n_iter_ = len(est.history_)
-    est.eras_seen_ = None if found is None else eras.numbers
+    est.eras_seen_ = _eras_seen(est, None if found is None else eras.numbers, warm)
 
 
 def _losses(evaluate, phase):

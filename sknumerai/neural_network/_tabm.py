@@ -172,7 +172,8 @@ default='auto'
         `fit`. None where no eras were held out and the last weights are kept.
 
     eras_seen_ : ndarray or None
-        Era numbers of the rows given to `fit`, held-out ones included.
+        Era numbers of the rows given to `fit`, held-out ones included; with
+        `warm_start` those of the fits before too.
 
     n_outputs_ : int
         Number of targets learned.

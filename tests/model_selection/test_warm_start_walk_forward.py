@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import GammaRegressor, PoissonRegressor, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, GradientNormClipping
 
 from sknumerai.datasets import make_numerai
 from sknumerai.exceptions import MissingErasError
@@ -184,15 +185,15 @@ def test_another_experiment_s_folder_is_refused(data, probe, tmp_path):
     cv = GroupTimeSeriesSplit(2, test_size=4, embargo=2)
     first = WarmStartWalkForward(Warm(), cv, checkpoint_dir=tmp_path).fit(X, y)
     for other, message in [
-        (Warm(2.0), r"estimator.rate was 1.0 and is 2.0"),
-        (Ridge(), "estimator was 'Warm' and is 'Ridge'"),
+        (Warm(2.0), r"estimator.rate was 1 and is 2"),
+        (Ridge(), r"estimator was .*Warm and is sklearn\.linear_model"),
     ]:
         walk = clone(first).set_params(
             estimator=other, warm_start=other.__class__ is Warm
         )
         with pytest.raises(ValueError, match=message):
             walk.fit(X, y)
-    with pytest.raises(ValueError, match=r"cv was .*'embargo': 2.* and is"):
+    with pytest.raises(ValueError, match=r"cv was .*embargo: 2.* and is"):
         clone(first).set_params(cv=GroupTimeSeriesSplit(2, test_size=4, embargo=3)).fit(
             X, y
         )
@@ -211,10 +212,50 @@ def test_another_experiment_s_folder_is_refused(data, probe, tmp_path):
         clone(first).fit(X, y)
 
 
+def transformed(function):
+    return TransformedTargetRegressor(
+        Ridge(), func=function, inverse_func=lambda y: y, check_inverse=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (
+            TransformedTargetRegressor(PoissonRegressor(solver="newton-cholesky")),
+            TransformedTargetRegressor(GammaRegressor(solver="newton-cholesky")),
+        ),
+        (
+            transformed(lambda y: 2 * y),
+            transformed(lambda y: 3 * y),
+        ),
+        (
+            MLPRegressor(
+                2, max_epochs=1, callbacks=[("clip", GradientNormClipping(1.0))]
+            ),
+            MLPRegressor(
+                2, max_epochs=1, callbacks=[("clip", GradientNormClipping(2.0))]
+            ),
+        ),
+    ],
+    ids=["class inside", "function", "callback"],
+)
+def test_what_is_inside_an_estimator_tells_experiments_apart(
+    data, tmp_path, first, second
+):
+    X, y = data.data, data.target + 0.5
+    cv = GroupTimeSeriesSplit(2, test_size=4, embargo=2)
+    given = {"warm_start": False, "checkpoint_dir": tmp_path, "verbose": 0}
+    for _ in range(2):
+        WarmStartWalkForward(first, cv, **given).fit(X, y)
+    with pytest.raises(ValueError, match="holds another experiment"):
+        WarmStartWalkForward(second, cv, **given).fit(X, y)
+
+
 def test_what_is_stored_can_be_read(data, tmp_path):
     experiment(tmp_path)
     identity = json.loads((tmp_path / "experiment.json").read_text())
-    assert identity["estimator"] == "'MLPRegressor'"
+    assert identity["estimator"].endswith(".MLPRegressor")
     assert identity["estimator.max_epochs"] == "4"
     assert "estimator.verbose" not in identity
     assert not list(tmp_path.glob("*.part"))
@@ -224,24 +265,26 @@ class Interrupt(Callback):
     """Ctrl-C in the second fold, after an epoch."""
 
     n_fits = 0
+    armed = True
 
     def on_train_begin(self, net, **kwargs):
         Interrupt.n_fits += 1
 
     def on_epoch_begin(self, net, **kwargs):
-        if Interrupt.n_fits == 2 and len(net.history) > 1:
+        if Interrupt.armed and Interrupt.n_fits == 2 and len(net.history) > 1:
             raise KeyboardInterrupt
 
 
 def test_an_interrupted_fold_is_not_finished(data, tmp_path):
     """A network keeps its best weights after Ctrl-C, which is not what it would reach."""
-    Interrupt.n_fits = 0
+    Interrupt.n_fits, Interrupt.armed = 0, True
     model = net(callbacks=[Interrupt()])
     walk = WarmStartWalkForward(model, CV, checkpoint_dir=tmp_path)
     with pytest.raises(KeyboardInterrupt):
         walk.fit(data.data, data.target)
     assert [p.name for p in tmp_path.glob("fold_*")] == ["fold_000.pkl"]
-    resumed = walk.set_params(estimator=net()).fit(data.data, data.target)
+    Interrupt.armed = False
+    resumed = walk.fit(data.data, data.target)
     assert resumed.n_resumed_ == 1
     same(resumed, WarmStartWalkForward(net(), CV).fit(data.data, data.target))
 

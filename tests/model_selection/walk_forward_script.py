@@ -15,23 +15,23 @@ CV = GroupTimeSeriesSplit(4, test_size=4, valid_size=4, embargo=2, max_train_siz
 class Slow(Callback):
     """Waits, so that there is time to be killed."""
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    # no parameter: the experiment is the same however long it takes
+    seconds = 0.0
 
     def on_epoch_end(self, net, **kwargs):
         time.sleep(self.seconds)
 
 
-def experiment(folder, seconds=0.0):
+def experiment(folder):
     """The same each time, whatever the folder and the time it takes."""
     data = make_numerai(
         n_eras=50, n_samples_per_era=40, targets="target_ender_20", random_state=0
     )
-    callbacks = [Slow(seconds)] if seconds else None
-    net = MLPRegressor(8, max_epochs=4, random_state=0, callbacks=callbacks)
+    net = MLPRegressor(8, max_epochs=4, random_state=0, callbacks=[Slow()])
     walk = WarmStartWalkForward(net, CV, checkpoint_dir=folder, verbose=0)
     return walk.fit(data.data, data.target)
 
 
 if __name__ == "__main__":
-    experiment(sys.argv[1], float(sys.argv[2]))
+    Slow.seconds = float(sys.argv[2])
+    experiment(sys.argv[1])

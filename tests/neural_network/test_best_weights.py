@@ -152,3 +152,15 @@ def test_the_sharpe_ratio_of_eras_decides(problem):
     assert model.best_epoch_ == 1 + np.argmax(ratios) != 1 + np.argmax(means)
     best = states[model.best_epoch_ - 1]
     assert all(torch.equal(kept[name], best[name]) for name in kept)
+
+
+@every_network
+def test_a_network_that_goes_on_remembers_all_eras_it_learned_from(Network):
+    y = target_for(Network)
+    model = tiny.tiny(Network, warm_start=True)
+    model.fit(X.loc[:"0008"], y.loc[:"0008"])
+    model.fit(X.loc["0009":], y.loc["0009":])
+    assert model.eras_seen_.tolist() == list(range(1, 13))
+    # from scratch it has learned from the last rows alone
+    model.set_params(warm_start=False).fit(X.loc["0009":], y.loc["0009":])
+    assert model.eras_seen_.tolist() == [9, 10, 11, 12]

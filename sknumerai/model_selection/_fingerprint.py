@@ -1,4 +1,4 @@
-"""What makes a search this search, told the same way in every process."""
+"""What makes an experiment this one, told the same way in every process."""
 
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,9 @@ def describe(value):
     if isinstance(value, str | bytes | bool) or value is None:
         return repr(value)
     if isinstance(value, Real):
-        return repr(float(value))
+        # 4 and 4.0 are one value, whatever their types
+        whole = isinstance(value, Integral) or float(value).is_integer()
+        return repr(int(value)) if whole else repr(float(value))
     if isinstance(value, np.ndarray | pd.Series | pd.DataFrame | pd.Index):
         return f"{type(value).__name__}{np.shape(value)} {digest(value)}"
     if isinstance(value, Mapping):
