@@ -22,11 +22,12 @@ def public_objects():
 
 
 def all_estimators():
-    """Every public class that fits."""
+    """Every public class that fits as scikit-learn's do, its first argument X."""
     return [
         obj
         for _, obj in public_objects()
         if inspect.isclass(obj)
         and issubclass(obj, BaseEstimator)
         and hasattr(obj, "fit")
+        and list(inspect.signature(obj.fit).parameters)[1] == "X"
     ]

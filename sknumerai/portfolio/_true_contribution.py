@@ -2,11 +2,15 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.portfolio._contribution_rounds import (
     ContributionRounds,
@@ -14,10 +18,13 @@ from sknumerai.portfolio._contribution_rounds import (
     masks_of,
     prepared,
 )
-from sknumerai.utils import ERA_LEVEL
+from sknumerai.utils import ERA_LEVEL, era_numbers
+
+# Scores that spread less, as a share of the largest, are all equal.
+_EQUAL = 1e-12
 
 
-class TrueContribution:
+class TrueContribution(BaseEstimator):
     """Gradient of the return of the meta model's portfolio by the stakes of models.
 
     The meta model is the average of the prepared predictions, weighted by the stakes;
@@ -47,7 +54,8 @@ class TrueContribution:
         where one is missing. Otherwise they are taken as they are.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the draws.
+        Seed of the draws. An era's are made from it and the era's number, so that an
+        era scores the same alone and beside others.
 
     Attributes
     ----------
@@ -63,8 +71,10 @@ class TrueContribution:
 
     reliability_ : ndarray of shape (n_eras,)
         Correlation that the scores are expected to have with those of other draws, by
-        the Spearman-Brown formula from two halves of the rounds. NaN where there are
-        fewer than 4 rounds.
+        the Spearman-Brown formula from two halves of the rounds. It is 0 where the
+        halves do not agree at all (their correlation is not positive), and NaN where it
+        cannot be said: with fewer than 4 rounds or 3 models (any 2 correlate by 1 or
+        -1), or scores that are all equal.
 
     converged_ : list of ndarray of shape (n_rounds,)
         Whether the portfolio of each round is accurate. Others are left out.
@@ -170,6 +180,11 @@ class TrueContribution:
         ValueError
             If an input is not finite or does not fit the others, all stakes of an era
             are 0, the meta model is constant, or the optimizer has no curvature.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If some rounds are left out because their portfolio is not accurate.
         """
         caller = "TrueContribution.fit"
         self._check_parameters()
@@ -183,21 +198,26 @@ class TrueContribution:
         rounds = ContributionRounds(
             predictions, stakes, returns, self.optimizer, self.prepare, sides, caller
         )
-        rng = check_random_state(self.random_state)
-        self.stock_gradient_ = np.zeros(len(rounds.values))
-        self.portfolio_returns_, self.converged_ = [], []
-        self._index = getattr(predictions, "index", None)
-        self._eras, table, reliability = [], [], []
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        has_eras = rounds.problems.has_eras
+        stock_gradient = np.zeros(len(rounds.values))
+        eras, table, reliability, returned, all_converged = [], [], [], [], []
         for label, rows, era in rounds:
+            number = era_numbers([label], allow_live=True)[0] if has_eras else 0
+            rng = np.random.default_rng([seed, int(number) % 2**64])
             gradients, earned, converged = self._fit_era(era, rng, caller)
-            self.stock_gradient_[rows] = gradients.mean(axis=1)
-            self._eras.append((label, rows))
-            table.append(era.signals.T @ self.stock_gradient_[rows])
-            reliability.append(_reliability(era.signals.T @ gradients))
-            self.portfolio_returns_.append(earned)
-            self.converged_.append(converged)
+            stock_gradient[rows] = gradients.mean(axis=1)
+            eras.append((label, rows))
+            table.append(era.signals.T @ stock_gradient[rows])
+            reliability.append(_reliability(era.signals.T @ gradients, converged))
+            returned.append(earned)
+            all_converged.append(converged)
+        # all at once: a fit that fails leaves what there was
+        self._index = getattr(predictions, "index", None)
+        self._eras, self._has_eras = eras, has_eras
+        self.stock_gradient_ = stock_gradient
+        self.portfolio_returns_, self.converged_ = returned, all_converged
         self.reliability_ = np.array(reliability)
-        self._has_eras = rounds.problems.has_eras
         self.scores_ = self._as_scores(table, predictions)
         return self
 
@@ -216,15 +236,14 @@ class TrueContribution:
 
         Raises
         ------
-        AttributeError
+        NotFittedError
             If there was no `fit`.
 
         ValueError
             If the rows are others than those of `fit`.
         """
         caller = "TrueContribution.score_signals"
-        if not hasattr(self, "stock_gradient_"):
-            raise AttributeError(f"{caller}: call fit first.")
+        check_is_fitted(self, "stock_gradient_")
         n = len(self.stock_gradient_)
         index = getattr(signals, "index", None)
         other = self._index is not None and index is not None
@@ -260,6 +279,14 @@ class TrueContribution:
                 f"{caller}: no portfolio of era {era.label} converged. Raise the "
                 "optimizer's idio_risk or max_iter."
             )
+        if not all(converged):
+            warnings.warn(
+                f"{caller}: {converged.count(False)} of {len(converged)} portfolios of "
+                f"era {era.label} are not accurate and left out. Raise the optimizer's "
+                "idio_risk or max_iter.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
         return np.column_stack(gradients), np.array(earned), np.array(converged)
 
     def _as_scores(self, table, like):
@@ -284,12 +311,19 @@ class TrueContribution:
             )
 
 
-def _reliability(scores):
-    """Of the mean of rounds (n_models, n_rounds), from its halves."""
+def _reliability(scores, converged):
+    """Of the mean of rounds (n_models, those that converged), from two halves."""
     # pairs of rounds that complement each other stay together
-    half = scores.shape[1] // 4 * 2
-    if half < 2 or len(scores) < 2:
+    half = len(converged) // 4 * 2
+    number = np.flatnonzero(converged)
+    first, second = number < half, (number >= half) & (number < 2 * half)
+    if not first.any() or not second.any() or len(scores) < 3:
         return np.nan
-    first, second = scores[:, :half], scores[:, half : 2 * half]
-    r = np.corrcoef(first.mean(axis=1), second.mean(axis=1))[0, 1]
-    return 2 * r / (1 + r)
+    halves = np.array([scores[:, part].mean(axis=1) for part in (first, second)])
+    size = np.abs(halves).max(axis=1)
+    halves -= halves.mean(axis=1, keepdims=True)
+    if (np.abs(halves).max(axis=1) <= _EQUAL * size).any():
+        return np.nan
+    length = np.linalg.norm(halves, axis=1)
+    r = min(1.0, (halves[0] / length[0]) @ (halves[1] / length[1]))
+    return 2 * r / (1 + r) if r > 0 else 0.0

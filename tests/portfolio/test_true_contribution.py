@@ -1,8 +1,12 @@
 """True Contribution: identities, and finite differences."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from sknumerai.portfolio import (
     PortfolioOptimizer,
@@ -108,7 +112,8 @@ def test_mean_of_rounds():
     predictions, stakes, returns, sides = _inputs()
     tc = TrueContribution(OPTIMIZER, n_rounds=3, random_state=0)
     tc.fit(predictions, stakes, returns, **sides)
-    rng = np.random.RandomState(0)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    rng = np.random.default_rng([seed, 0])
     signals, alone = gaussian_ranks(predictions), []
     for _ in range(3):
         kept = 2 * stakes / stakes.sum() * (rng.random(12) >= 0.5)
@@ -165,8 +170,84 @@ def test_errors(params, change, match):
 def test_other_rows():
     predictions, stakes, returns, _ = _inputs()
     tc = TrueContribution(n_rounds=2, random_state=0)
-    with pytest.raises(AttributeError, match="fit"):
+    with pytest.raises(NotFittedError, match="fit"):
         tc.score_signals(predictions)
     tc.fit(predictions, stakes, returns)
     with pytest.raises(ValueError, match="150 rows"):
         tc.score_signals(predictions[:10])
+
+
+def test_an_era_alone_scores_as_beside_others():
+    # the second era's masks once depended on the first era being there
+    predictions, stakes, returns, sides = _inputs()
+    groups = np.repeat([7, 3, 12], 50)
+    tc = TrueContribution(n_rounds=20, random_state=0)
+    both = tc.fit(predictions, stakes, returns, groups=groups, **sides).scores_
+    gradient = tc.stock_gradient_
+    for era in (3, 7, 12):
+        rows = groups == era
+        one = TrueContribution(n_rounds=20, random_state=0).fit(
+            predictions[rows],
+            stakes,
+            returns[rows],
+            groups=np.full(50, f"era{era:04d}"),
+            **{k: v[rows] for k, v in sides.items()},
+        )
+        np.testing.assert_allclose(one.scores_.iloc[0], both.loc[era], atol=1e-9)
+        np.testing.assert_allclose(one.stock_gradient_, gradient[rows], atol=1e-9)
+    assert abs(both.loc[3] - both.loc[7]).max() > 1e-3
+    # rows in any order
+    order = np.random.default_rng(0).permutation(150)
+    tc.fit(
+        predictions[order],
+        stakes,
+        returns[order],
+        groups=groups[order],
+        **{k: v[order] for k, v in sides.items()},
+    )
+    np.testing.assert_allclose(tc.scores_, both, atol=1e-9)
+    np.testing.assert_allclose(tc.stock_gradient_, gradient[order], atol=1e-9)
+
+
+def test_a_fit_that_fails_leaves_what_there_was():
+    # it once left the scores of one fit beside the gradient of another
+    predictions, stakes, returns, _ = _inputs()
+    constant = predictions.copy()
+    constant[75:] = 0.5
+    groups = np.repeat([1, 2], 75)
+    tc = TrueContribution(n_rounds=4, random_state=0)
+    with pytest.raises(ValueError, match="era 2 are all the same"):
+        tc.fit(constant, stakes, returns, groups=groups)
+    with pytest.raises(NotFittedError):
+        tc.score_signals(predictions)
+    tc.fit(predictions, stakes, returns, groups=groups)
+    before = tc.score_signals(predictions)
+    with pytest.raises(ValueError, match="era 2 are all the same"):
+        tc.fit(constant, stakes, returns, groups=groups)
+    pd.testing.assert_frame_equal(tc.score_signals(predictions), before)
+    np.testing.assert_allclose(tc.scores_, before, rtol=1e-12)
+
+
+def test_reliability_of_few_models():
+    # -1 divided by zero, and -.9 gave -18
+    predictions, _, returns, _ = _inputs(n_models=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in range(6):
+            tc = TrueContribution(n_rounds=4, random_state=seed)
+            assert np.isnan(tc.fit(predictions[:, :2], [1, 1], returns).reliability_)
+            r = tc.fit(predictions, np.ones(4), returns).reliability_[0]
+            assert 0 <= r <= 1
+        equal = predictions[:, :1] * np.ones(4)
+        assert np.isnan(tc.fit(equal, np.ones(4), returns).reliability_)
+        tc.set_params(n_rounds=3).fit(predictions, np.ones(4), returns)
+        assert np.isnan(tc.reliability_)
+
+
+def test_clone_and_repr():
+    tc = TrueContribution(OPTIMIZER, n_rounds=7, paired=True)
+    again = clone(tc)
+    assert again.get_params()["n_rounds"] == 7 and again.optimizer is not OPTIMIZER
+    assert repr(again).startswith("TrueContribution(n_rounds=7,")
+    assert again.set_params(optimizer__gross=2.0).optimizer.gross == 2.0
+    assert OPTIMIZER.gross == 1.0
