@@ -69,7 +69,8 @@ class EraBoostingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
 
     metric : callable, default=None
         ``metric(y_true, y_pred, groups=, aggregate=None)`` gives a Series of the eras'
-        scores, higher being better. None is
+        scores, by the labels in ``groups`` and in any order, higher being better. An
+        era that it leaves out counts as worst. None is
         :func:`sknumerai.metrics.numerai_corr_score`.
 
     verbose : bool, default=False
@@ -287,11 +288,29 @@ class _Rounds:
         worst = self._worst()
         fit = {"residual": self._residual, "weight": self._weighted}
         fit.get(self.owner.method, self._further)(worst)
-        codes = pd.Series(self.eras.codes)
-        metric = self.owner.metric or numerai_corr_score
-        scores = metric(self.y, self._prediction(), groups=codes, aggregate=None)
-        self.scores.append(np.asarray(scores, dtype=np.float64).reshape(-1))
+        self.scores.append(self._score())
         self.focus.append(worst)
+
+    def _score(self):
+        """Score of each era, in the order of eras."""
+        metric = self.owner.metric or numerai_corr_score
+        codes, n_eras = pd.Series(self.eras.codes), self.eras.n_eras
+        scores = metric(self.y, self._prediction(), groups=codes, aggregate=None)
+        told = np.shape(scores)
+        if isinstance(scores, pd.Series | pd.DataFrame):
+            # a metric may return the eras in any order
+            index = scores.index
+            fits = index.is_unique and index.isin(range(n_eras)).all()
+            scores = scores.reindex(range(n_eras)) if fits else None
+        values = np.asarray(scores, dtype=np.float64)
+        if values.size != n_eras or scores is None:
+            raise ValueError(
+                f"{type(self.owner).__name__}.fit: metric must return one score for "
+                f"each of the {n_eras} eras where aggregate=None, a Series with the "
+                f"labels of groups, which are 0 to {n_eras - 1}. It returned "
+                f"{f'shape {told}' if told else 'one number'}."
+            )
+        return values.reshape(n_eras)
 
     def _worst(self):
         if not self.scores:

@@ -31,13 +31,10 @@ from sknumerai.ensemble._members import check_target, fit_members, rows_of_param
 from sknumerai.ensemble._prediction import predict_by_eras
 from sknumerai.ensemble._shrunk_average import ShrunkAverage
 from sknumerai.ensemble._slices import fill_with_others, honest_rows, make_slices
-from sknumerai.exceptions import UnknownHorizonError
-from sknumerai.model_selection import embargo_for
+from sknumerai.exceptions import MissingErasError
+from sknumerai.model_selection._embargo import embargo_or_usual
 from sknumerai.preprocessing._tables import find_eras, read_table
 from sknumerai.utils import import_optional, with_index_of
-
-# of networks' own validation too, where a target's name tells nothing
-UNKNOWN_EMBARGO = 8
 
 
 class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -68,7 +65,7 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         them apart, see Notes.
 
     n_slices : int, default=3
-        Number of slices.
+        Number of slices. 1 is for ``stacking="in_sample"`` alone.
 
     overlap : int, default=1
         Eras that a slice shares with the next one. Rows as slices have none.
@@ -135,7 +132,8 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
     ``make_pipeline(PCA(0.9), estimator)``.
 
     Where no eras are known the rows are taken to be in the order of time and cut as
-    with ``slices="rows"``.
+    with ``slices="rows"``, and nothing is left out beside a slice: rows at its ends may
+    share an era, or their labels days, with it. A number for `embargo` is refused then.
 
     Slices of data in the order of eras are views. Predictions of many rows are made in
     blocks of whole eras.
@@ -278,7 +276,7 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         how = self.slices if eras.n_eras > 1 else "rows"
         slices = make_slices(eras, self.n_slices, self.overlap, how, caller)
         honest = None
-        if self.stacking == "out_of_slice" and len(slices) > 1:
+        if self.stacking == "out_of_slice":
             honest = self._honest_rows(eras, slices, y, caller)
         inner = self._inner()
         params = params_of(self, "fit", inner, groups, fit_params)
@@ -366,12 +364,22 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         return _requesting_weights(RidgeCV() if in_sample else ShrunkAverage())
 
     def _honest_rows(self, eras, slices, y, caller):
+        if len(slices) == 1:
+            raise ValueError(
+                f"{caller}: n_slices=1 leaves no model that could predict out of its "
+                "slice, so the final estimator has nothing to learn from. Take more "
+                "slices, stacking='in_sample', or the estimator by itself."
+            )
         embargo = self.embargo
         if embargo == "auto":
-            try:
-                embargo = embargo_for(y)
-            except UnknownHorizonError:
-                embargo = UNKNOWN_EMBARGO
+            # without eras there is nothing to count
+            embargo = embargo_or_usual(y) if eras.n_eras > 1 else 0
+        elif embargo and eras.n_eras == 1:
+            raise MissingErasError(
+                f"{caller}: embargo={embargo} counts eras, and no two eras were found. "
+                "Pass groups=eras, keep the eras in the index level 'era', or take "
+                "embargo='auto' (or 0): then the rows are cut without an embargo."
+            )
         honest = honest_rows(eras, slices, embargo)
         blind = np.flatnonzero(~honest.any(axis=0))
         if len(blind):

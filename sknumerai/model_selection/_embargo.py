@@ -2,6 +2,8 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -15,6 +17,8 @@ EMBARGO = {
     "known": {20: 4, 60: 12},
     "overlap": {20: 3, 60: 11},
 }
+# Where a target's name says nothing of its horizon: Numerai's purge for 20-day targets
+UNKNOWN_EMBARGO = 8
 
 
 def embargo_for(target, *, rule="official"):
@@ -77,6 +81,34 @@ def embargo_for(target, *, rule="official"):
         "for 60-day targets, or embargo=0 to allow neighbours. A Series or DataFrame "
         "whose names end in _20 or _60 tells it by itself."
     )
+
+
+def embargo_or_usual(target):
+    """Tell the embargo of what estimators hold back by themselves.
+
+    Parameters
+    ----------
+    target : str, list of str, Series, DataFrame, ndarray or None
+        Names of targets, or pandas objects that carry them.
+
+    Returns
+    -------
+    embargo : int
+        That of the longest horizon that a name tells, 8 where none does.
+
+    Raises
+    ------
+    UnknownHorizonError
+        If a name tells a horizon that is not known, such as ``target_x_90``.
+    """
+    known = []
+    for name in _names(target):
+        try:
+            known.append(embargo_for(name))
+        except UnknownHorizonError:
+            if re.fullmatch(r"target_.*_\d+d?", str(name)):
+                raise
+    return max(known, default=UNKNOWN_EMBARGO)
 
 
 def _names(target):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sknumerai.exceptions import InterruptedFitWarning, LeakageWarning
 from sknumerai.model_selection._checkpoints import fingerprint_of, sample_of
+from sknumerai.model_selection._embargo import embargo_or_usual
 from sknumerai.model_selection._folds import (
     as_slice,
     fold_row,
@@ -124,7 +125,8 @@ def part_of_update(cv, rows, reached, caller):
     Parameters
     ----------
     cv : splitter or list
-        Its `valid_size` and `embargo` count.
+        Its `valid_size` and `embargo` count. Where it has no embargo, that of y's name
+        does, and 8 where it tells nothing.
 
     rows : Rows
         What was given, old eras among them or not.
@@ -148,7 +150,8 @@ def part_of_update(cv, rows, reached, caller):
         If there is no era to train on.
     """
     n_valid = getattr(cv, "valid_size", 0)
-    embargo = cv._find_embargo(rows.y) if hasattr(cv, "_find_embargo") else 0
+    own = hasattr(cv, "_find_embargo")
+    embargo = cv._find_embargo(rows.y) if own else embargo_or_usual(rows.y)
     numbers = rows.eras.numbers
     new = np.flatnonzero(numbers > reached["trained"])
     train = new

@@ -262,7 +262,9 @@ class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def update(self, X, y, groups=None, **fit_params):
         """Go on from the weights of the last fold, on eras that it was not fitted on.
 
-        Eras that were never seen are predicted and scored first. Then the model is
+        Eras that were never seen, and lie behind the embargo of the splitter, are
+        predicted and scored first; for folds without an embargo, such as a list of
+        positions, y's name tells it, and it is 8 where that tells nothing. Then the model is
         fitted to all eras after its last training era, the last `valid_size` of them (of
         the splitter) being its validation set. `checkpoint_dir` holds folds alone: save
         the updated estimator yourself.

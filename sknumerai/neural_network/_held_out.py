@@ -5,33 +5,20 @@ Imported inside ``fit`` alone: not part of inference.
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import re
-
 import numpy as np
 
-from sknumerai.exceptions import MissingErasError, UnknownHorizonError
+from sknumerai.exceptions import MissingErasError
 from sknumerai.metrics import learn_payout_score, numerai_corr_score, payout_score
-from sknumerai.model_selection import embargo_for
+from sknumerai.model_selection._embargo import embargo_or_usual
 from sknumerai.utils import check_eras
 
-# Where a target's name says nothing of its horizon: Numerai's purge for 20-day targets
-DEFAULT_EMBARGO = 8
 # Fewer eras than this are not divided by n_validation_eras="auto"
 MIN_ERAS_TO_VALIDATE = 20
 
 
 def embargo_of(est, names):
     """Return the embargo in eras: that of the longest horizon among the targets."""
-    if est.embargo != "auto":
-        return est.embargo
-    known = []
-    for name in names:
-        try:
-            known.append(embargo_for(name))
-        except UnknownHorizonError:
-            if re.fullmatch(r"target_.*_\d+d?", name):
-                raise  # it tells a horizon that is not known, e.g. 90 days
-    return max(known, default=DEFAULT_EMBARGO)
+    return embargo_or_usual(list(names)) if est.embargo == "auto" else est.embargo
 
 
 def count_eras(est, eras, found, names, caller):

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
@@ -157,6 +158,35 @@ def test_with_another_metric_and_metadata_routing(data):
         model, data.data, data.target, cv=CV, scoring=numerai_corr_scorer
     )
     assert_allclose(scores, framed, atol=1e-6)
+
+
+def test_a_metric_may_return_eras_in_any_order(data):
+    def backwards(y_true, y_pred, groups, aggregate):
+        return numerai_corr_score(y_true, y_pred, groups=groups, aggregate=None)[::-1]
+
+    X, y = data.data, data.target
+    expected = EraBoostingRegressor(TREE, 3).fit(X, y)
+    model = EraBoostingRegressor(TREE, 3, metric=backwards).fit(X, y)
+    assert_array_equal(model.focus_, expected.focus_)
+    assert_array_equal(model.era_scores_, expected.era_scores_)
+
+
+@pytest.mark.parametrize(
+    "scores, told",
+    [
+        (0.1, "one number"),
+        (np.zeros(9), r"shape \(9,\)"),
+        (pd.Series(np.zeros(10), [f"era{i}" for i in range(10)]), r"shape \(10,\)"),
+        (pd.Series(np.zeros(10), [0] * 10), r"shape \(10,\)"),
+    ],
+)
+def test_a_metric_without_a_score_of_each_era_is_refused(data, scores, told):
+    def metric(y_true, y_pred, groups=None, aggregate=None):
+        return scores
+
+    model = EraBoostingRegressor(TREE, 3, metric=metric)
+    with pytest.raises(ValueError, match=f"each of the 10 eras.*returned {told}"):
+        model.fit(data.data, data.target)
 
 
 def test_in_a_grid_search_and_a_pickle(data, capsys):

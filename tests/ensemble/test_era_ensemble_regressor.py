@@ -20,6 +20,7 @@ from sknumerai.datasets import make_numerai
 from sknumerai.ensemble import EraEnsembleRegressor
 from sknumerai.ensemble._prediction import predict_by_eras
 from sknumerai.ensemble._slices import make_slices
+from sknumerai.exceptions import MissingErasError, UnknownHorizonError
 from sknumerai.metrics import numerai_corr_score, numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.neural_network import MLPRegressor
@@ -156,6 +157,8 @@ def test_embargo_of_the_name(data):
     assert auto == len(model.fit(X, y.rename("target")).final_estimator_.y_)
     with pytest.raises(ValueError, match="embargo of 16 eras from slice 2"):
         model.fit(X, y.rename("target_ender_60"))
+    with pytest.raises(UnknownHorizonError, match="target_ender_90"):
+        model.fit(X, y.rename("target_ender_90"))
 
 
 def test_a_final_estimator_that_leaves_all_out_is_replaced(data):
@@ -188,6 +191,31 @@ def test_without_eras_rows_are_cut(data):
     for member, rows in zip(model.estimators_, parts):
         assert_allclose(member.coef_, Ridge().fit(X[rows], y[rows]).coef_)
     assert not hasattr(model, "eras_seen_")
+
+
+def test_an_embargo_without_eras_is_not_ignored(data):
+    X, y = data.data.to_numpy(), data.target.to_numpy()
+    model = EraEnsembleRegressor(Ridge(), embargo=16)
+    for groups in (None, np.ones(len(y), dtype=int)):
+        with pytest.raises(MissingErasError, match="embargo=16 counts eras"):
+            model.fit(X, y, groups=groups)
+    # "auto" and 0 cut the rows, and leave a slice's own alone out
+    model = EraEnsembleRegressor(Ridge(), final_estimator=Peek())
+    for embargo in ("auto", 0):
+        model.set_params(embargo=embargo).fit(X, pd.Series(y, name="target_ender_60"))
+        assert len(model.final_estimator_.y_) == len(y)
+    # in sample there is none to keep
+    model.set_params(embargo=16, stacking="in_sample").fit(X, y)
+
+
+def test_one_slice_does_not_learn_in_sample_in_silence(data):
+    X, y = data.data, data.target
+    tree = DecisionTreeRegressor(random_state=0)
+    model = EraEnsembleRegressor(tree, n_slices=1, embargo=0)
+    with pytest.raises(ValueError, match="n_slices=1 leaves no model"):
+        model.fit(X, y)
+    model.set_params(stacking="in_sample").fit(X, y)
+    assert len(model.estimators_) == 1
 
 
 def test_rows_in_any_order(data):

@@ -420,6 +420,16 @@ def test_update_scores_what_is_new_and_goes_on(data):
         walk.update(X.reset_index(drop=True), y.reset_index(drop=True))
 
 
+@pytest.mark.parametrize("name, first", [("target", 29), ("target_ender_60", 37)])
+def test_update_with_a_list_of_positions_scores_behind_the_embargo(data, name, first):
+    X, y = data.data, data.target
+    number = data.eras.astype(int).to_numpy()
+    cv = [(np.flatnonzero(number <= 20), np.flatnonzero((number > 21) & (number < 25)))]
+    walk = WarmStartWalkForward(Ridge(), cv, warm_start=False)
+    walk.fit(X.loc[:"0024"], y.loc[:"0024"]).update(X, y.rename(name))
+    assert walk.fold_table_.iloc[-1]["test_first"] == f"{first:04}"
+
+
 def test_arrays_with_groups_and_routing(data):
     X, y, eras = data.data.to_numpy(), data.target.to_numpy(), data.eras.to_numpy()
     expected = WarmStartWalkForward(net(max_epochs=1), CV).fit(data.data, data.target)
