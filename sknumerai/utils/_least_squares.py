@@ -5,6 +5,7 @@
 import numpy as np
 from scipy.linalg import lapack
 
+from sknumerai.utils._packed_gram import packed_gram, packed_rows
 from sknumerai.utils._panel_cholesky import PanelCholesky
 
 # Numerai's tools call numpy.linalg.lstsq with this cut-off for singular values.
@@ -116,8 +117,8 @@ def _varying(A):
     return varying
 
 
-def _blocks_of(n, k):
-    step = max(1, _BLOCK // max(1, k))
+def _blocks_of(n, k, n_rows=None):
+    step = n_rows or max(1, _BLOCK // max(1, k))
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
@@ -128,13 +129,18 @@ class _Design:
         self.A, self.keep, self.fit_intercept = A, keep, fit_intercept
         self.shape = len(A), len(keep) + fit_intercept
         exact = A.dtype.kind in "biu" and A.dtype.itemsize == 1
+        self.packed_rows = 0
         if exact:
-            largest = max(abs(int(A.max())), abs(int(A.min())), 1) if A.size else 1
+            # 1 is the constant column
+            self.low = min(int(A.min()), 1) if A.size else 1
+            self.high = max(int(A.max()), 1) if A.size else 1
+            largest = max(-self.low, self.high)
             exact = largest**2 * len(A) < _FLOAT32_EXACT
+            self.packed_rows = packed_rows(self.low, self.high, len(A))
         # products and sums of small integers are exact in float32 at half the cost
         self.exact_type = np.float32 if exact else np.float64
 
-    def blocks(self, dtype=np.float64, first=0):
+    def blocks(self, dtype=np.float64, first=0, n_rows=None):
         """Blocks of rows of the columns from the first on."""
         n, k = self.shape
         whole = len(self.keep) == self.A.shape[1]
@@ -142,7 +148,7 @@ class _Design:
         width = k - first
         # a copy to the other order of memory would take longer than the product
         order = "F" if self.A.strides[0] < self.A.strides[1] else "C"
-        for rows in _blocks_of(n, width):
+        for rows in _blocks_of(n, width, n_rows):
             block = np.empty((rows.stop - rows.start, width), dtype=dtype, order=order)
             inner = len(self.keep) - first
             if inner > 0:
@@ -153,6 +159,10 @@ class _Design:
     def panels(self):
         """The Gram matrix from its diagonal down, some columns at a time."""
         k = self.shape[1]
+        if self.packed_rows and k > _WIDTH:
+            blocks = self.blocks(np.float32, n_rows=self.packed_rows)
+            parts = (block for _, block in blocks)
+            return packed_gram(parts, k, _WIDTH, self.low, self.high)
         step = k if k <= _WHOLE else _WIDTH
         panels = []
         for first in range(0, k, step):

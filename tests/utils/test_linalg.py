@@ -103,6 +103,20 @@ def test_common_features_need_no_singular_values(monkeypatch, kind):
     assert_allclose(least_squares_residuals(Y, DESIGNS[kind]), expected, atol=1e-11)
 
 
+@pytest.mark.parametrize("condition", [1e2, 1e3, 3e4, 5e5, 1e8])
+def test_ill_conditioned_features_equal_qr(condition):
+    # beyond 1e5 the Gram matrix does not do; beyond 1e6 the reference cuts off
+    rng = np.random.default_rng(0)
+    left = np.linalg.qr(rng.normal(size=(400, 30)))[0]
+    right = np.linalg.qr(rng.normal(size=(30, 30)))[0]
+    sizes = np.geomspace(1.0, 1 / condition, 30)
+    kept = left[:, sizes > 1e-6]
+    y = rng.normal(size=(400, 2)) + 1e3 * left[:, :1]
+    expected = y - kept @ (kept.T @ y)
+    got = least_squares_residuals(y, (left * sizes) @ right, fit_intercept=False)
+    assert_allclose(got, expected, rtol=0, atol=1e-9)
+
+
 def test_large_codes_are_not_summed_in_float32():
     # 127**2 * 2000 is beyond what float32 counts exactly
     A = RNG.integers(100, 128, (2000, 10)).astype(np.int8)
