@@ -278,6 +278,11 @@ PAIRS = [
     ("ranker", "ranker in mixed eras"),
     ("mlp", "ridge on levels"),
     ("tabm", "ridge on levels"),
+    ("ranker on levels", "ridge on levels"),
+    ("conv selu", "ridge on levels"),
+    ("denoised mlp", "ridge on levels"),
+    ("gtruda", "ridge on levels"),
+    ("blend of networks", "tabm"),
     ("blend of networks", "ridge on levels"),
     ("networks and lightgbm", "ridge on levels"),
 ]
