@@ -8,8 +8,8 @@ from sklearn.utils import _safe_indexing, assert_all_finite
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, check_array
 
-from sknumerai.model_selection._shared_data import Sent, SharedData
 from sknumerai.utils import era_gaussian_ranks, era_normalized_ranks
+from sknumerai.utils._shared_data import Sent, SharedData
 
 RANKS = {"uniform": era_normalized_ranks, "gaussian": era_gaussian_ranks}
 

@@ -18,8 +18,8 @@ from sknumerai.model_selection._folds import (
     take_params,
 )
 from sknumerai.model_selection._routing import groups_to_predict, route
-from sknumerai.model_selection._shared_data import Sent, SharedData
 from sknumerai.utils import check_eras
+from sknumerai.utils._shared_data import Sent, SharedData
 
 CALLER = "era_cross_val_predict"
 

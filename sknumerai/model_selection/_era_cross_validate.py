@@ -23,8 +23,8 @@ from sknumerai.model_selection._folds import (
 from sknumerai.model_selection._routing import route
 from sknumerai.model_selection._run_fold import run_fold
 from sknumerai.model_selection._scorers import check_scorers
-from sknumerai.model_selection._shared_data import Sent, SharedData
 from sknumerai.utils import ERA_LEVEL, check_eras
+from sknumerai.utils._shared_data import Sent, SharedData
 
 CALLER = "era_cross_validate"
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import _num_samples
 from sknumerai.model_selection._folds import take, take_params
 from sknumerai.model_selection._predict_once import predict_once
 from sknumerai.model_selection._scorers import score_all, score_eras
-from sknumerai.model_selection._shared_data import Sent, received
+from sknumerai.utils._shared_data import Sent, received
 
 
 def run_fold(

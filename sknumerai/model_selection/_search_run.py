@@ -19,7 +19,7 @@ from sknumerai.model_selection._search_plan import SearchPlan
 from sknumerai.model_selection._search_results import fold_objective
 from sknumerai.model_selection._search_space import check_space, params_of_trial
 from sknumerai.model_selection._search_study import SearchStudy, has_ended
-from sknumerai.model_selection._shared_data import Sent, SharedData
+from sknumerai.utils._shared_data import Sent, SharedData
 
 
 def run_search(search, X, y, groups, fit_params):

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import MetaEstimatorMixin, _fit_context, clone, is_classifier
-from sklearn.inspection import permutation_importance
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_random_state
@@ -25,6 +24,7 @@ from sknumerai.preprocessing._selecting import (
     main_target,
 )
 from sknumerai.utils import check_eras, refuse_era_column
+from sknumerai.utils._shared_data import Sent, SharedData, received
 
 
 class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
@@ -248,23 +248,17 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         if scored_groups is not None and isinstance(scorer, EraScorer):
             # shuffling a column leaves the rows where they are
             scorer = partial(scorer, groups=scored_groups)
-        if codes is None:
-            return permutation_importance(
-                model,
-                X,
-                y,
-                scoring=scorer,
-                n_repeats=self.n_repeats,
-                n_jobs=self.n_jobs,
-                random_state=random_state,
-            ).importances
         # each feature is shuffled alike, whatever the number of jobs
         seed = random_state.randint(np.iinfo(np.int32).max + 1)
-        orders = shuffles_within(codes, self.n_repeats, seed)
-        scores = Parallel(n_jobs=self.n_jobs)(
-            delayed(_scores_without)(model, X, y, j, scorer, orders)
-            for j in range(X.shape[1])
-        )
+        if codes is None:
+            orders = shuffles(len(X), self.n_repeats, seed)
+        else:
+            orders = shuffles_within(codes, self.n_repeats, seed)
+        with SharedData(X=X, y=y, orders=orders) as shared:
+            scores = Parallel(n_jobs=self.n_jobs)(
+                delayed(_scores_without)(Sent(model), Sent(scorer), shared, j)
+                for j in range(X.shape[1])
+            )
         return scorer(model, X, y) - np.array(scores)
 
     def _allow_nan(self):
@@ -276,6 +270,35 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         tags.target_tags.required = True
         tags.input_tags.allow_nan = self._allow_nan()
         return tags
+
+
+def shuffles(n, n_repeats, seed):
+    """Draw the orders of rows that scikit-learn's `permutation_importance` does.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+
+    n_repeats : int
+        How many.
+
+    seed : int
+        Decides them.
+
+    Returns
+    -------
+    orders : list of ndarray of shape (n,)
+        The row whose value each row is given.
+    """
+    rng = np.random.RandomState(seed)
+    step, order, orders = np.arange(n), np.arange(n), []
+    for _ in range(n_repeats):
+        rng.shuffle(step)
+        # what was shuffled already is shuffled again
+        order = order[step]
+        orders.append(order)
+    return orders
 
 
 def shuffles_within(codes, n_repeats, seed):
@@ -306,13 +329,14 @@ def shuffles_within(codes, n_repeats, seed):
     return orders
 
 
-def _scores_without(model, X, y, j, scorer, orders):
+def _scores_without(model, scorer, shared, j):
     """Scores with column `j` in other orders of rows."""
-    X = X.copy()
+    model, scorer = received(model), received(scorer)
+    X, y = shared["X"].copy(), shared["y"]
     is_frame = isinstance(X, pd.DataFrame)
     values = X.iloc[:, j].array.copy() if is_frame else X[:, j].copy()
     scores = []
-    for order in orders:
+    for order in shared["orders"]:
         if is_frame:
             X.isetitem(j, values[order])
         else:

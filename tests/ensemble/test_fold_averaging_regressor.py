@@ -18,9 +18,9 @@ from sknumerai.ensemble import FoldAveragingRegressor
 from sknumerai.exceptions import MissingErasError
 from sknumerai.metrics import numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit
-from sknumerai.model_selection._shared_data import SharedData
 from sknumerai.neural_network import MLPRegressor
 from sknumerai.submission import export_model
+from sknumerai.utils._shared_data import SharedData
 from tests.ensemble.recorder import Recorder
 
 CV = GroupTimeSeriesSplit(5, test_size=2, embargo=2)

@@ -177,3 +177,20 @@ def test_several_targets_are_handed_to_the_model_gaps_and_all(data):
         model.fit(X, Y[["other", "main"]])
     Y.loc["0010":, "other"] = data.target.loc["0010":]
     assert model.fit(X, Y).transform(X).shape == (len(X), 3)
+
+
+@pytest.mark.parametrize("within_eras", [True, False])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_frame_on_a_memory_map_crosses_to_workers_as_it_is(
+    data, tmp_path, order, within_eras
+):
+    # joblib takes a transposed map for another matrix
+    values = data.data.to_numpy(np.int8)
+    (values if order == "C" else values.T).tofile(tmp_path / "codes")
+    codes = np.memmap(tmp_path / "codes", np.int8, "r", shape=values.shape, order=order)
+    columns = data.data.columns
+    X = pd.DataFrame(codes, index=data.data.index, columns=columns, copy=False)
+    assert np.shares_memory(X.to_numpy(), codes)
+    expected = selector(within_eras=within_eras).fit(data.data, data.target)
+    found = selector(within_eras=within_eras, n_jobs=2).fit(X, data.target)
+    assert_array_equal(found.importances_mean_, expected.importances_mean_)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sknumerai.datasets import load_numerai, make_numerai
-from sknumerai.model_selection._shared_data import Sent, SharedData
+from sknumerai.utils._shared_data import Sent, SharedData
 
 
 @pytest.fixture

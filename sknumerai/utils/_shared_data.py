@@ -16,7 +16,7 @@ import uuid
 import cloudpickle
 import numpy as np
 
-from sknumerai.utils import file_of, map_file
+from sknumerai.utils._file_map import file_of, map_file
 
 # Arrays of so many bytes are mapped by workers, smaller ones are read.
 MAPPED_FROM = 2**16
