@@ -5,27 +5,23 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from sknumerai.ensemble._delegation import params_of, router_of
+from sknumerai.ensemble._delegation import DelegatingRegressor, params_of
 from sknumerai.ensemble._members import average
 from sknumerai.preprocessing._tables import find_eras, read_table
 
 MOST_SEEDS = np.iinfo(np.int32).max
 
 
-class BaseAveragingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+class BaseAveragingRegressor(DelegatingRegressor):
     """Base of regressors whose members are copies of `estimator`.
 
     A subclass fits ``estimators_`` and ``weights_``, and stores `estimator`,
-    `aggregation`, `n_jobs` and `verbose`.
+    `n_seeds`, `aggregation`, `random_state`, `n_jobs` and `verbose`.
     """
-
-    __metadata_request__fit = {"groups": True}
-    __metadata_request__predict = {"groups": True}
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
@@ -63,15 +59,16 @@ class BaseAveragingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             find_eras=lambda: find_eras(self, groups, X, None, _num_samples(X)),
         )
 
-    def get_metadata_routing(self):
-        """Get metadata routing of this object.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            Its own requests and those of the regressor.
-        """
-        return router_of(self, self.estimator)
+    def _draw_seeds(self, n_members, caller):
+        """The seed of each member; raises where they would be copies of one."""
+        if self.n_seeds > 1 and not seed_names(self.estimator):
+            raise ValueError(
+                f"{caller}: {type(self.estimator).__name__} has no parameter "
+                f"random_state, so all {self.n_seeds} would be the same. Use n_seeds=1, "
+                "or it by itself."
+            )
+        random = check_random_state(self.random_state)
+        return random.randint(MOST_SEEDS, size=n_members).tolist()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -112,8 +109,3 @@ def set_seeds(estimator, seed):
     random = check_random_state(seed)
     names = seed_names(estimator)
     return estimator.set_params(**{n: random.randint(MOST_SEEDS) for n in names})
-
-
-def draw_seeds(random_state, n_seeds):
-    """Draw the seeds of some members."""
-    return check_random_state(random_state).randint(MOST_SEEDS, size=n_seeds).tolist()

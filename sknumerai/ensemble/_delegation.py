@@ -5,12 +5,30 @@
 from inspect import signature
 
 from sklearn import get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     process_routing,
 )
+
+
+class DelegatingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+    """Base of regressors that hold another one, `estimator`, and hand eras on to it."""
+
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__predict = {"groups": True}
+
+    def get_metadata_routing(self):
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Its own requests and those of the regressor.
+        """
+        return router_of(self, self.estimator)
 
 
 def router_of(owner, estimator):

@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,12 +13,15 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import MethodMapping, process_routing
-from sklearn.utils.validation import check_consistent_length
 
-from sknumerai.ensemble._members import as_run, rows_of_params
+from sknumerai.ensemble._members import rows_of_params
 from sknumerai.ensemble._rank_averaging_regressor import RankAveragingRegressor
 from sknumerai.ensemble._select_ensemble import select_ensemble
+from sknumerai.exceptions import LeakageWarning, UnknownHorizonError
+from sknumerai.model_selection import embargo_for
+from sknumerai.model_selection._folds import as_slice
 from sknumerai.preprocessing._tables import find_eras
+from sknumerai.utils._old_state import keeps_old_state
 
 
 class EnsembleSelectionRegressor(RankAveragingRegressor):
@@ -35,7 +39,8 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
     cv : int, splitter or iterable
         Folds, as scikit-learn takes them; for eras a splitter such as
         :class:`sknumerai.model_selection.GroupTimeSeriesSplit`. Rows that no fold tests
-        have no say; of rows that several folds test the last prediction counts.
+        have no say; of rows that several folds test the last prediction counts. A number
+        of folds cuts rows, and keeps no embargo.
 
     method : {"greedy", "exhaustive"}, default="greedy"
         Adds one regressor after the other, with repetition, or tries every combination
@@ -89,6 +94,12 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features, if all are strings.
+
+    Warns
+    -----
+    LeakageWarning
+        If a fold trains on eras that it tests, or whose labels overlap with theirs where
+        y's name tells the horizon: then regressors that know rows by heart are chosen.
 
     See Also
     --------
@@ -156,6 +167,7 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Choose regressors by their predictions of the folds, and fit those to all.
 
@@ -182,19 +194,20 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
         """
         caller = f"{type(self).__name__}.fit"
         used = self._used()
-        X, y = self._read(X, y, caller)
-        check_consistent_length(X, y)
+        X, y = self._read(X, y, groups, caller)
         main = np.asarray(y, dtype=np.float64).reshape(len(y), -1)[:, 0]
         eras = find_eras(self, groups, X, y, len(main))
         params = self._params("fit", used, groups, fit_params)
         table = pd.DataFrame(
             np.full((len(main), len(used)), np.nan), columns=[name for name, _ in used]
         )
-        for train, test in self._folds(X, y, groups, fit_params):
-            fitted = self._fit_all(used, X, y, params, as_run(np.asarray(train)))
-            table.iloc[test] = self._out_of_sample(
-                fitted, X, groups, as_run(np.asarray(test)), len(main)
-            )
+        folds = self._folds(X, y, groups, fit_params)
+        if not folds:
+            raise ValueError(f"{caller}: cv holds no splits.")
+        _warn_of_leaks(folds, eras, y, caller)
+        for train, test in folds:
+            fitted = self._fit_all(used, X, y, params, train)
+            table.iloc[test] = self._out_of_sample(fitted, X, groups, test, len(main))
         self.selection_ = select_ensemble(
             table,
             main,
@@ -228,7 +241,7 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
             .add(splitter__=check_cv(self.cv), method_mapping=mapping)
         )
 
-    def _used_weights(self, caller):
+    def _used_weights(self, caller, named=None):
         return self.weights_
 
     def _folds(self, X, y, groups, params):
@@ -237,7 +250,8 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
             given = params if groups is None else {**params, "groups": groups}
             split = process_routing(self, "fit", **given) if given else {}
             split = split.splitter__.split if given else {}
-        return check_cv(self.cv).split(X, y, **split)
+        splits = check_cv(self.cv).split(X, y, **split)
+        return [(as_slice(train), as_slice(test)) for train, test in splits]
 
     def _out_of_sample(self, fitted, X, groups, rows, n_samples):
         """Predictions of some rows, a column for each regressor."""
@@ -251,3 +265,30 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
             for name, member in pairs
         ]
         return np.column_stack([values[:, 0] for values in columns])
+
+
+def _warn_of_leaks(folds, eras, y, caller):
+    """Warn if the predictions that choose are not out of sample."""
+    try:
+        reach = embargo_for(y, rule="overlap")
+    except UnknownHorizonError:
+        reach = 0
+    for i, (train, test) in enumerate(folds):
+        if eras.n_eras > 1:
+            learned, tested = (np.unique(eras.codes[rows]) for rows in (train, test))
+            gaps = eras.numbers[learned][:, None] - eras.numbers[tested]
+            near = learned[(np.abs(gaps) <= reach).any(axis=1)]
+            what = f"{len(near)} eras ({', '.join(map(str, eras.labels[near][:3]))})"
+        else:
+            positions = np.arange(len(y))
+            near = np.intersect1d(positions[train], positions[test])
+            what = f"{len(near)} rows"
+        if len(near):
+            warnings.warn(
+                f"{caller}: fold {i} of cv is trained on {what} that it tests, or whose "
+                "labels overlap with those it tests, so regressors that know them by "
+                "heart are chosen. Use PurgedGroupKFold or GroupTimeSeriesSplit.",
+                LeakageWarning,
+                stacklevel=5,
+            )
+            return

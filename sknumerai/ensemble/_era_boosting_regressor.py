@@ -6,30 +6,25 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from sklearn.base import (
-    BaseEstimator,
-    MetaEstimatorMixin,
-    RegressorMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import _fit_context, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import (
-    check_consistent_length,
     check_is_fitted,
     column_or_1d,
 )
 
-from sknumerai.ensemble._delegation import params_of, router_of
-from sknumerai.ensemble._members import as_run, check_target, rows_of_params
+from sknumerai.ensemble._delegation import DelegatingRegressor, params_of
+from sknumerai.ensemble._members import read_rows, rows_of_params
 from sknumerai.ensemble._prediction import predict_by_eras
 from sknumerai.metrics import numerai_corr_score
+from sknumerai.model_selection._folds import as_slice
 from sknumerai.preprocessing._tables import find_eras, read_table
+from sknumerai.utils._old_state import keeps_old_state
 
 
-class EraBoostingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+class EraBoostingRegressor(DelegatingRegressor):
     """Fit in rounds, each to the eras that are predicted worst so far.
 
     An ordinary model minimizes the mean error and may live on a few good times. Here
@@ -124,9 +119,6 @@ class EraBoostingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
     True
     """
 
-    __metadata_request__fit = {"groups": True}
-    __metadata_request__predict = {"groups": True}
-
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
         "n_rounds": [Interval(Integral, 1, None, closed="left")],
@@ -160,6 +152,7 @@ class EraBoostingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Fit round after round.
 
@@ -185,10 +178,8 @@ class EraBoostingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             Fitted estimator.
         """
         caller = f"{type(self).__name__}.fit"
-        table = read_table(self, X, reset=True)
-        target = check_target(y, caller)
+        table, target = read_rows(self, X, y, groups, caller)
         values = column_or_1d(target, warn=True).astype(np.float64)
-        check_consistent_length(table, values)
         eras = find_eras(self, groups, X, target, len(values))
         if self.method == "warm_start":
             self._check_warm_start(caller)
@@ -235,16 +226,6 @@ class EraBoostingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         for i, member in enumerate(self.estimators_):
             total += self._share(i) * predict_by_eras(member, table, eras, params)
         return total
-
-    def get_metadata_routing(self):
-        """Get metadata routing of this object.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            Its own requests and those of the regressor.
-        """
-        return router_of(self, self.estimator)
 
     def _share(self, i, n_members=None):
         """What the predictions of a member are multiplied by."""
@@ -352,7 +333,7 @@ class _Rounds:
     def _fit(self, member, y, worst):
         X, params = self.X, self.params
         if not worst.all():
-            rows = as_run(np.flatnonzero(worst[self.eras.codes]))
+            rows = as_slice(np.flatnonzero(worst[self.eras.codes]))
             params = rows_of_params(params, len(self.y), rows)
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
         return member.fit(X, y, **params)

@@ -20,14 +20,13 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import MethodMapping, process_routing
 from sklearn.utils.validation import (
-    check_consistent_length,
     check_is_fitted,
     column_or_1d,
     has_fit_parameter,
 )
 
 from sknumerai.ensemble._delegation import params_of, router_of
-from sknumerai.ensemble._members import check_target, fit_members, rows_of_params
+from sknumerai.ensemble._members import fit_members, read_rows, rows_of_params
 from sknumerai.ensemble._prediction import predict_by_eras
 from sknumerai.ensemble._shrunk_average import ShrunkAverage
 from sknumerai.ensemble._slices import fill_with_others, honest_rows, make_slices
@@ -35,6 +34,7 @@ from sknumerai.exceptions import MissingErasError
 from sknumerai.model_selection._embargo import embargo_or_usual
 from sknumerai.preprocessing._tables import find_eras, read_table
 from sknumerai.utils import import_optional, with_index_of
+from sknumerai.utils._old_state import keeps_old_state
 
 
 class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -241,6 +241,7 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         return cls(**params)
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Fit a regressor to each slice, and one to their predictions.
 
@@ -267,10 +268,8 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             Fitted estimator.
         """
         caller = f"{type(self).__name__}.fit"
-        table = read_table(self, X, reset=True)
-        target = check_target(y, caller)
+        table, target = read_rows(self, X, y, groups, caller)
         values = column_or_1d(target, warn=True)
-        check_consistent_length(table, values)
         y = target if np.ndim(target) == 1 else values
         eras = find_eras(self, groups, X, y, len(values))
         how = self.slices if eras.n_eras > 1 else "rows"
@@ -281,10 +280,7 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         inner = self._inner()
         params = params_of(self, "fit", inner, groups, fit_params)
         self.estimators_ = fit_members(
-            [(clone(inner), table, y, params, rows) for rows in slices],
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            description=type(self).__name__,
+            self, [(clone(inner), table, y, params, rows) for rows in slices]
         )
         if eras.n_eras > 1:
             self.eras_seen_ = eras.numbers
@@ -426,7 +422,7 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
                 f"{type(self).__name__}: {type(final).__name__} predicts a constant from "
                 "the models of the slices, so their mean is taken instead.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
             self.final_estimator_ = None
 

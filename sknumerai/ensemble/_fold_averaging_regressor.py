@@ -10,22 +10,19 @@ from sklearn.base import _fit_context, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import MethodMapping, process_routing
-from sklearn.utils.validation import check_consistent_length
 
 from sknumerai.ensemble._averaging import (
     BaseAveragingRegressor,
-    draw_seeds,
-    seed_names,
     set_seeds,
 )
-from sknumerai.ensemble._delegation import params_of, router_of
+from sknumerai.ensemble._delegation import params_of
 from sknumerai.ensemble._members import (
-    as_run,
-    check_target,
     check_weights,
     fit_members,
+    read_rows,
 )
-from sknumerai.preprocessing._tables import read_table
+from sknumerai.model_selection._folds import as_slice
+from sknumerai.utils._old_state import keeps_old_state
 
 
 class FoldAveragingRegressor(BaseAveragingRegressor):
@@ -145,6 +142,7 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Fit the regressor to each fold.
 
@@ -170,16 +168,8 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
             Fitted estimator.
         """
         caller = f"{type(self).__name__}.fit"
-        X = read_table(self, X, reset=True)
-        y = check_target(y, caller)
-        check_consistent_length(X, y)
-        if self.n_seeds > 1 and not seed_names(self.estimator):
-            raise ValueError(
-                f"{caller}: {type(self.estimator).__name__} has no parameter "
-                f"random_state, so all {self.n_seeds} of a fold would be the same. Use "
-                "n_seeds=1."
-            )
-        folds = self._folds(X, y, groups, fit_params)
+        X, y = read_rows(self, X, y, groups, caller)
+        folds = self._folds(X, y, groups, fit_params, caller)
         if self.last is not None and self.last > len(folds):
             raise ValueError(
                 f"{caller}: last={self.last} is more than the {len(folds)} folds of cv."
@@ -188,18 +178,13 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
         weights = check_weights(self.weights, len(folds), caller, "folds")
         params = params_of(self, "fit", self.estimator, groups, fit_params)
         tasks = []
-        seeds = draw_seeds(self.random_state, len(folds) * self.n_seeds)
+        seeds = self._draw_seeds(len(folds) * self.n_seeds, caller)
         for i, seed in enumerate(seeds):
             member = clone(self.estimator)
             if self.n_seeds > 1:
                 set_seeds(member, seed)
             tasks.append((member, X, y, params, folds[i // self.n_seeds]))
-        self.estimators_ = fit_members(
-            tasks,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            description=type(self).__name__,
-        )
+        self.estimators_ = fit_members(self, tasks)
         self.weights_ = np.repeat(weights / self.n_seeds, self.n_seeds)
         return self
 
@@ -212,10 +197,10 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
             Its own requests, and those of the regressor and of the splitter.
         """
         mapping = MethodMapping().add(caller="fit", callee="split")
-        router = router_of(self, self.estimator)
+        router = super().get_metadata_routing()
         return router.add(splitter=check_cv(self.cv), method_mapping=mapping)
 
-    def _folds(self, X, y, groups, params):
+    def _folds(self, X, y, groups, params, caller):
         """The training rows of each fold."""
         if get_config()["enable_metadata_routing"]:
             given = params if groups is None else {**params, "groups": groups}
@@ -225,4 +210,7 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
         else:
             split = {"groups": groups}
         splits = check_cv(self.cv).split(X, y, **split)
-        return [as_run(np.asarray(train)) for train, _ in splits]
+        folds = [as_slice(train) for train, _ in splits]
+        if not folds:
+            raise ValueError(f"{caller}: cv holds no splits.")
+        return folds

@@ -6,15 +6,67 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing, assert_all_finite
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params, check_array
+from sklearn.utils.validation import (
+    _check_method_params,
+    _num_samples,
+    check_array,
+    check_consistent_length,
+)
 
-from sknumerai.utils import era_gaussian_ranks, era_normalized_ranks
+from sknumerai.preprocessing._tables import read_table
+from sknumerai.utils import check_eras, era_gaussian_ranks, era_normalized_ranks
 from sknumerai.utils._shared_data import Sent, SharedData
 
 RANKS = {"uniform": era_normalized_ranks, "gaussian": era_gaussian_ranks}
 
 
-def check_target(y, caller):
+def read_rows(estimator, X, y, groups, caller):
+    """Read what ``fit`` of an ensemble is given; members look at it more closely.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Learns names and number of features.
+
+    X : array-like of shape (n_samples, n_features)
+        Features.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Target.
+
+    groups : array-like of shape (n_samples,) or None
+        Era of each row, if they were passed.
+
+    caller : str
+        Name to begin error messages with.
+
+    Returns
+    -------
+    X : DataFrame or ndarray
+        Features.
+
+    y : Series, DataFrame or ndarray
+        Target.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or X and y have eras in their indexes and rows in another
+        order: members that know no eras would take them by position.
+    """
+    X = read_table(estimator, X, reset=True)
+    y = check_target(y, caller)
+    check_same_rows(X, y, groups, caller)
+    return X, y
+
+
+def check_same_rows(X, y, groups, caller):
+    """Check that features, targets and eras are of the same rows."""
+    check_consistent_length(X, y)
+    check_eras(groups, X, y, n_samples=_num_samples(X), allow_live=True, caller=caller)
+
+
+def check_target(y, caller, *, allow_gaps=False):
     """Read the target of an ensemble; members look at it more closely.
 
     Several targets may have gaps, which members take or refuse.
@@ -26,6 +78,9 @@ def check_target(y, caller):
 
     caller : str
         Name to begin error messages with.
+
+    allow_gaps : bool, default=False
+        Whether an array of one target may have them too, as pandas objects may.
 
     Returns
     -------
@@ -43,38 +98,24 @@ def check_target(y, caller):
         ensure_all_finite="allow-nan",
         input_name="y",
     )
-    if y.ndim == 1:
+    if y.ndim == 1 and not allow_gaps:
         assert_all_finite(y, input_name="y")
     return y
 
 
-def as_run(rows):
-    """Row positions as a slice where they are one run of rows, which is a view."""
-    if isinstance(rows, slice) or not len(rows):
-        return rows
-    if rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return rows
-
-
-def fit_members(tasks, *, n_jobs, verbose, description):
+def fit_members(owner, tasks):
     """Fit estimators, some at a time.
 
     Parameters
     ----------
+    owner : estimator
+        The ensemble. Its `n_jobs` are the processes, as joblib takes them, which divides
+        the threads of the machine by them; its `verbose` shows a progress bar.
+
     tasks : list of tuple
         For each the estimator, X, y, the parameters of its ``fit``, and the rows to fit
         to: a slice, positions, or None for all. Rows are taken where it is fitted, so
         that processes share one X, and a memory map stays one.
-
-    n_jobs : int or None
-        Processes, as joblib takes it. It divides the threads of the machine by them.
-
-    verbose : bool or int
-        Whether to show a progress bar.
-
-    description : str
-        What the bar is called.
 
     Returns
     -------
@@ -82,23 +123,24 @@ def fit_members(tasks, *, n_jobs, verbose, description):
         In the order of the tasks.
     """
     with SharedData(tasks=[given for _, *given in tasks]) as shared:
-        parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+        parallel = Parallel(n_jobs=owner.n_jobs, return_as="generator")
         fitted = parallel(
             delayed(_fit)(Sent(task[0]), shared, k) for k, task in enumerate(tasks)
         )
-        if verbose:
+        if owner.verbose:
             from tqdm.auto import tqdm
 
-            fitted = tqdm(fitted, total=len(tasks), desc=description, unit="model")
+            name = type(owner).__name__
+            fitted = tqdm(fitted, total=len(tasks), desc=name, unit="model")
         return [member.value for member in fitted]
 
 
 def rows_of_params(params, n_samples, rows):
     """Metadata of some rows: what is as long as X is cut, the rest stays."""
-    return _check_method_params(Rows(n_samples), params, rows)
+    return _check_method_params(_Rows(n_samples), params, rows)
 
 
-class Rows:
+class _Rows:
     """As many rows as there are: what metadata is compared with."""
 
     def __init__(self, n_samples):

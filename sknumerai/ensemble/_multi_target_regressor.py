@@ -7,35 +7,29 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from sklearn.base import (
-    BaseEstimator,
-    MetaEstimatorMixin,
-    RegressorMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import _fit_context, clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import (
     _num_samples,
-    check_consistent_length,
     check_is_fitted,
 )
 
-from sknumerai.ensemble._delegation import params_of, router_of
+from sknumerai.ensemble._delegation import DelegatingRegressor, params_of
 from sknumerai.ensemble._members import (
-    as_run,
     average,
-    check_target,
     check_weights,
     fit_members,
+    read_rows,
 )
+from sknumerai.model_selection._folds import as_slice
 from sknumerai.preprocessing._tables import find_eras, read_table
+from sknumerai.utils._old_state import keeps_old_state
 
 AGGREGATIONS = ("auto", "rank_mean", "mean", "median", "main")
 
 
-class MultiTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+class MultiTargetRegressor(DelegatingRegressor):
     """Learn several targets, one model for each or jointly, and average them.
 
     Models of Numerai's auxiliary targets make other mistakes than a model of the main
@@ -115,7 +109,6 @@ default="auto"
     """
 
     __metadata_request__fit = {"groups": True, "aux_targets": True}
-    __metadata_request__predict = {"groups": True}
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
@@ -144,6 +137,7 @@ default="auto"
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, aux_targets=None, **fit_params):
         """Fit a regressor to each target, or one to all.
 
@@ -174,9 +168,7 @@ default="auto"
             Fitted estimator.
         """
         caller = f"{type(self).__name__}.fit"
-        table = read_table(self, X, reset=True)
-        y = check_target(y, caller)
-        check_consistent_length(table, y)
+        table, y = read_rows(self, X, y, groups, caller)
         self._one_column = np.ndim(y) == 1
         targets, names = _columns(y, aux_targets, table, caller)
         self._check_aggregation(names, caller)
@@ -189,12 +181,7 @@ default="auto"
                 (clone(self.estimator), table, target, params, rows)
                 for target, rows in zip(targets, _known_rows(targets, names, caller))
             ]
-        self.estimators_ = fit_members(
-            tasks,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            description=type(self).__name__,
-        )
+        self.estimators_ = fit_members(self, tasks)
         self.target_names_ = names
         return self
 
@@ -254,16 +241,6 @@ default="auto"
         each = [np.asarray(member.predict(X, **params)) for member in self.estimators_]
         columns = [values.reshape(len(values), -1) for values in each]
         return np.concatenate(columns, axis=1).astype(np.float64, copy=False)
-
-    def get_metadata_routing(self):
-        """Get metadata routing of this object.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            Its own requests and those of the regressor.
-        """
-        return router_of(self, self.estimator)
 
     def _check_aggregation(self, names, caller):
         """The weights of the targets; raises where a target is not there."""
@@ -361,7 +338,7 @@ def _known_rows(columns, names, caller):
                 f"{caller}: the target {name!r} is NaN in all {len(missing)} rows. "
                 "Leave it out."
             )
-        yield as_run(np.flatnonzero(~missing))
+        yield as_slice(np.flatnonzero(~missing))
 
 
 def _position(which, names, caller="predict"):

@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    MetaEstimatorMixin,
-    RegressorMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import _fit_context, clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sknumerai.ensemble._delegation import params_of, router_of
+from sknumerai.ensemble._delegation import DelegatingRegressor, params_of
+from sknumerai.ensemble._members import check_same_rows
 from sknumerai.preprocessing._feature_groups import column_names, positions_of_either
 from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._neutralize_in_table import (
@@ -28,9 +23,10 @@ from sknumerai.preprocessing._residuals import residual_function
 from sknumerai.preprocessing._rows import like, read_columns
 from sknumerai.preprocessing._tables import find_eras, read_table
 from sknumerai.utils import era_gaussian_ranks
+from sknumerai.utils._old_state import keeps_old_state
 
 
-class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+class NeutralizedRegressor(DelegatingRegressor):
     """Neutralize the predictions of a regressor to features, era by era.
 
     ``fit`` fits the regressor and nothing else. ``predict`` subtracts from its
@@ -101,9 +97,6 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
     0.1
     """
 
-    __metadata_request__fit = {"groups": True}
-    __metadata_request__predict = {"groups": True}
-
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
         "features": ["array-like", None],
@@ -137,6 +130,7 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Fit the regressor.
 
@@ -162,6 +156,7 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         """
         caller = f"{type(self).__name__}.fit"
         read_table(self, X, reset=True)
+        check_same_rows(X, y, groups, caller)
         full = not isinstance(self.proportion, Mapping) and self.proportion == 1
         if self.max_exposure is not None and (self.top_k is not None or not full):
             raise ValueError(
@@ -225,16 +220,6 @@ class NeutralizedRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         for rows, mean in zip(eras.rows(), means):
             values[rows] += mean - _means(values[rows])
         return like(pred, values)
-
-    def get_metadata_routing(self):
-        """Get metadata routing of this object.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            Its own requests and those of the regressor.
-        """
-        return router_of(self, self.estimator)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -18,12 +18,14 @@ from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 from sknumerai.ensemble._delegation import params_of
 from sknumerai.ensemble._members import (
     average,
+    check_same_rows,
     check_target,
     check_weights,
     fit_members,
 )
 from sknumerai.preprocessing._tables import find_eras
 from sknumerai.utils import refuse_era_column
+from sknumerai.utils._old_state import keeps_old_state
 
 
 class RankAveragingRegressor(VotingRegressor):
@@ -117,6 +119,7 @@ class RankAveragingRegressor(VotingRegressor):
         self.ranks = ranks
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Fit the regressors.
 
@@ -144,7 +147,7 @@ class RankAveragingRegressor(VotingRegressor):
         caller = f"{type(self).__name__}.fit"
         used = self._used()
         self._used_weights(caller)
-        X, y = self._read(X, y, caller)
+        X, y = self._read(X, y, groups, caller)
         params = self._params("fit", used, groups, fit_params)
         return self._keep(self._fit_all(used, X, y, params), y)
 
@@ -168,7 +171,9 @@ class RankAveragingRegressor(VotingRegressor):
         check_is_fitted(self)
         return average(
             self._predictions(X, groups),
-            self._used_weights(f"{type(self).__name__}.predict"),
+            self._used_weights(
+                f"{type(self).__name__}.predict", self.named_estimators_
+            ),
             how=self.ranks,
             find_eras=lambda: find_eras(self, groups, X, None, _num_samples(X)),
         )
@@ -240,19 +245,18 @@ class RankAveragingRegressor(VotingRegressor):
         names, estimators = self._validate_estimators()
         return [pair for pair in zip(names, estimators) if pair[1] != "drop"]
 
-    def _read(self, X, y, caller):
+    def _read(self, X, y, groups, caller):
         refuse_era_column(X, type(self).__name__)
         if not hasattr(X, "iloc"):
             X = check_array(X, dtype="numeric", ensure_all_finite="allow-nan")
-        return X, check_target(y, caller)
+        y = check_target(y, caller)
+        check_same_rows(X, y, groups, caller)
+        return X, y
 
     def _fit_all(self, used, X, y, params, rows=None):
         """Fit clones, to some rows or all; by name."""
         fitted = fit_members(
-            [(clone(est), X, y, params[name], rows) for name, est in used],
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            description=type(self).__name__,
+            self, [(clone(est), X, y, params[name], rows) for name, est in used]
         )
         return {name: member for (name, _), member in zip(used, fitted)}
 
@@ -275,11 +279,11 @@ class RankAveragingRegressor(VotingRegressor):
         found = self.named_estimators_.items()
         return [(name, member) for name, member in found if member != "drop"]
 
-    def _used_weights(self, caller):
-        weights = check_weights(
-            self.weights, len(self.estimators), caller, "estimators"
-        )
-        used = np.array([estimator != "drop" for _, estimator in self.estimators])
+    def _used_weights(self, caller, named=None):
+        """Weights of those of the named estimators that are not left out."""
+        named = dict(self.estimators) if named is None else named
+        weights = check_weights(self.weights, len(named), caller, "estimators")
+        used = np.array([estimator != "drop" for estimator in named.values()])
         return check_weights(weights[used], int(used.sum()), caller)
 
     def _predictions(self, X, groups, method="predict"):

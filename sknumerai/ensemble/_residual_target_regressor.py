@@ -6,28 +6,22 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
-from sklearn.base import (
-    BaseEstimator,
-    MetaEstimatorMixin,
-    RegressorMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import _fit_context, clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import (
-    _check_method_params,
-    check_array,
-    check_consistent_length,
     check_is_fitted,
 )
 
-from sknumerai.ensemble._delegation import params_of, router_of
+from sknumerai.ensemble._delegation import DelegatingRegressor, params_of
+from sknumerai.ensemble._members import check_same_rows, check_target, rows_of_params
+from sknumerai.model_selection._folds import as_slice
 from sknumerai.preprocessing import residualize_target
 from sknumerai.preprocessing._feature_groups import positions_of
 from sknumerai.preprocessing._rows import like
 from sknumerai.preprocessing._tables import columns_of, read_table
 from sknumerai.utils import ERA_LEVEL, has_eras
+from sknumerai.utils._old_state import keeps_old_state
 
 
 class _NotStored:
@@ -37,7 +31,7 @@ class _NotStored:
         return "<not stored>"
 
 
-class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
+class ResidualTargetRegressor(DelegatingRegressor):
     """Fit a regressor to the part of the target that something else does not explain.
 
     In each era the least-squares fit of the target by a benchmark's predictions, or by
@@ -92,9 +86,6 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
     (800,)
     """
 
-    __metadata_request__fit = {"groups": True}
-    __metadata_request__predict = {"groups": True}
-
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
         "by": [StrOptions({"X"}), "array-like", None, _NotStored],
@@ -107,6 +98,7 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         self.proportion = proportion
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Fit the regressor to the residual of the target.
 
@@ -138,14 +130,14 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
                 "Give it one to fit it again: model.set_params(by=benchmark)."
             )
         table = read_table(self, X, reset=True)
-        y = _check_target(y, caller)
-        check_consistent_length(table, y)
+        y = check_target(y, caller, allow_gaps=True)
+        check_same_rows(table, y, groups, caller)
         target = self._residual(table, y, groups, caller)
         rows = _rows_with(target, y, caller)
         params = {"groups": groups, **fit_params}
         if rows is not None:
             X, target = _safe_indexing(X, rows), _safe_indexing(target, rows)
-            params = _check_method_params(_Rows(len(y)), params, rows)
+            params = rows_of_params(params, len(y), rows)
         groups = params.pop("groups")
         params = params_of(self, "fit", self.estimator, groups, params)
         self.estimator_ = clone(self.estimator).fit(X, target, **params)
@@ -171,16 +163,6 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         read_table(self, X, reset=False)
         params = params_of(self, "predict", self.estimator_, groups, {})
         return self.estimator_.predict(X, **params)
-
-    def get_metadata_routing(self):
-        """Get metadata routing of this object.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            Its own requests and those of the regressor.
-        """
-        return router_of(self, self.estimator)
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -239,30 +221,6 @@ class ResidualTargetRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         return tags
 
 
-def _check_target(y, caller):
-    if y is None:
-        raise ValueError(f"{caller} requires y to be passed, but the target y is None.")
-    if isinstance(y, pd.Series | pd.DataFrame):
-        return y
-    return check_array(
-        y,
-        dtype="numeric",
-        ensure_2d=False,
-        ensure_all_finite="allow-nan",
-        input_name="y",
-    )
-
-
-class _Rows:
-    """As many rows as there are: what metadata is compared with."""
-
-    def __init__(self, n_samples):
-        self.shape = (n_samples,)
-
-    def __len__(self):
-        return self.shape[0]
-
-
 def _rows_with(residual, y, caller):
     """The rows whose main target is known: None for all, a slice where they are one."""
     main = np.asarray(residual)
@@ -283,7 +241,5 @@ def _rows_with(residual, y, caller):
             f"{caller}: by has no value for any of the {len(main)} rows of X. Pass "
             "predictions for the eras that are fitted, with the index of X."
         )
-    if kept[-1] - kept[0] + 1 == len(kept):
-        # a view: benchmarks begin some eras later than the data
-        return slice(kept[0], kept[-1] + 1)
-    return kept
+    # a view as a rule: benchmarks begin some eras later than the data
+    return as_slice(kept)

@@ -10,13 +10,11 @@ from sklearn.utils._param_validation import Interval
 
 from sknumerai.ensemble._averaging import (
     BaseAveragingRegressor,
-    draw_seeds,
-    seed_names,
     set_seeds,
 )
 from sknumerai.ensemble._delegation import params_of
-from sknumerai.ensemble._members import check_target, fit_members
-from sknumerai.preprocessing._tables import read_table
+from sknumerai.ensemble._members import fit_members, read_rows
+from sknumerai.utils._old_state import keeps_old_state
 
 
 class SeedAveragingRegressor(BaseAveragingRegressor):
@@ -104,6 +102,7 @@ class SeedAveragingRegressor(BaseAveragingRegressor):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Fit the regressor with each seed.
 
@@ -128,22 +127,12 @@ class SeedAveragingRegressor(BaseAveragingRegressor):
             Fitted estimator.
         """
         caller = f"{type(self).__name__}.fit"
-        X = read_table(self, X, reset=True)
-        y = check_target(y, caller)
-        if self.n_seeds > 1 and not seed_names(self.estimator):
-            raise ValueError(
-                f"{caller}: {type(self.estimator).__name__} has no parameter "
-                f"random_state, so all {self.n_seeds} would be the same. Use it as it "
-                "is, or n_seeds=1."
-            )
-        seeds = draw_seeds(self.random_state, self.n_seeds)
+        X, y = read_rows(self, X, y, groups, caller)
+        seeds = self._draw_seeds(self.n_seeds, caller)
         params = params_of(self, "fit", self.estimator, groups, fit_params)
         members = [set_seeds(clone(self.estimator), seed) for seed in seeds]
         self.estimators_ = fit_members(
-            [(member, X, y, params, None) for member in members],
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            description=type(self).__name__,
+            self, [(member, X, y, params, None) for member in members]
         )
         self.seeds_ = seeds
         self.weights_ = np.full(len(seeds), 1 / len(seeds))

@@ -139,6 +139,8 @@ def select_ensemble(
             f"{caller}: max_models and n_steps must be 1 or more, and n_initial from 1 "
             f"to n_steps. Got {max_models}, {n_steps} and {n_initial}."
         )
+    if not min_gain >= 0:
+        raise ValueError(f"{caller}: min_gain must be 0 or more. Got {min_gain!r}.")
     if method == "greedy":
         steps = _greedy(values, single, score, most, n_steps, min(n_initial, most))
     else:
@@ -168,7 +170,16 @@ class _Score:
         # sums of ranks tie, and rounding must not tell them apart
         averages = np.round(averages, 10)
         scores = self.metric(self.y, averages, groups=self.groups, aggregate=None)
-        scores = np.asarray(scores, dtype=np.float64).reshape(-1, averages.shape[1])
+        scores = np.asarray(scores, dtype=np.float64)
+        n_models = averages.shape[1]
+        one = n_models == 1 and scores.ndim == 1
+        if not one and (scores.ndim != 2 or scores.shape[1] != n_models):
+            raise ValueError(
+                "select_ensemble: metric must return a table of eras by models where "
+                f"aggregate=None. For {n_models} models it returned "
+                f"{f'shape {scores.shape}' if scores.ndim else 'one number'}."
+            )
+        scores = scores.reshape(-1, n_models)
         return np.array([self._of(column[~np.isnan(column)]) for column in scores.T])
 
     def _of(self, scores):
@@ -222,9 +233,11 @@ def _complete(predictions, y_true, groups, caller):
     if known.all():
         return table, y, eras
     if not known.any():
+        empty = list(table.columns[table.isna().all()][:3])
+        which = f" such as {empty}, which predict no row" if empty else ""
         raise ValueError(
             f"{caller}: no row has a target and the predictions of all "
-            f"{table.shape[1]} models. Leave out models that predict other eras."
+            f"{table.shape[1]} models. Leave out models that predict other eras{which}."
         )
     return table[known], y[known], check_eras(eras.numbers[eras.codes[known]])
 

@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from sknumerai.ensemble._members import as_run
+from sknumerai.model_selection._folds import as_slice
 
 
 def make_slices(eras, n_slices, overlap, how, caller):
@@ -48,7 +48,7 @@ def make_slices(eras, n_slices, overlap, how, caller):
     order = eras.order()
     order = np.arange(n_samples) if order is None else order
     if how == "rows":
-        return [as_run(np.sort(rows)) for rows in np.array_split(order, n_slices)]
+        return [as_slice(np.sort(rows)) for rows in np.array_split(order, n_slices)]
     if how == "steps":
         step = n // n_slices
         firsts = np.arange(0, max(n - 1, 1), step)
@@ -60,7 +60,7 @@ def make_slices(eras, n_slices, overlap, how, caller):
     stops = np.minimum(stops + overlap, n)
     starts = eras.starts
     return [
-        as_run(np.sort(order[starts[a] : starts[b]])) for a, b in zip(firsts, stops)
+        as_slice(np.sort(order[starts[a] : starts[b]])) for a, b in zip(firsts, stops)
     ]
 
 

@@ -86,7 +86,8 @@ def as_slice(rows):
     rows = np.asarray(rows)
     if rows.dtype == bool:
         rows = np.flatnonzero(rows)
-    at_ends = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
+    # negative positions count from the end, and a slice could not end there
+    at_ends = len(rows) and rows[0] >= 0 and rows[-1] - rows[0] + 1 == len(rows)
     if at_ends and (rows[1:] - rows[:-1] == 1).all():
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows

@@ -1,6 +1,7 @@
 """EnsembleSelectionRegressor: chosen out of sample, fitted to all rows."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from sknumerai.datasets import make_numerai
 from sknumerai.ensemble import EnsembleSelectionRegressor, select_ensemble
+from sknumerai.exceptions import LeakageWarning
 from sknumerai.metrics import numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit, PurgedGroupKFold
 from sknumerai.neural_network import MLPRegressor
@@ -129,3 +131,27 @@ def test_bad_input_is_named(data):
         EnsembleSelectionRegressor(MEMBERS, CV, method="best").fit(X, y)
     with pytest.raises(ValueError, match="non-empty list"):
         EnsembleSelectionRegressor([], CV).fit(X, y)
+
+
+def test_a_choice_by_rows_that_were_learned_is_warned_of(data):
+    X, y = data.data, data.target
+    model = EnsembleSelectionRegressor(MEMBERS, [(np.arange(640), np.arange(640))])
+    with pytest.warns(
+        LeakageWarning, match=r"fold 0 of cv is trained on 16 eras \(0001"
+    ):
+        model.fit(X, y)
+    # that is why
+    assert model.selection_.models == ["heart"]
+    with pytest.warns(LeakageWarning, match="trained on 640 rows"):
+        model.fit(X.to_numpy(), y.to_numpy())
+    # folds of rows cut an era, or come too near where the name tells the horizon
+    with pytest.warns(LeakageWarning, match="fold 0 .* 3 eras"):
+        model.set_params(cv=2).fit(X, y.rename("target_ender_20"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y.rename("target"))
+        for cv in (
+            GroupTimeSeriesSplit(2, test_size=2),
+            PurgedGroupKFold(2, embargo=3),
+        ):
+            model.set_params(cv=cv).fit(X, y.rename("target_ender_20"))

@@ -68,6 +68,14 @@ def test_donate_weights(data):
     assert_allclose(one._used_weights(""), [1])
 
 
+def test_one_left_out_after_the_fit_keeps_the_weights_of_the_fitted(data):
+    X = data.data
+    members = [("one", Ridge()), ("two", LinearRegression())]
+    model = RankAveragingRegressor(members, weights=[1, 3]).fit(X, data.target)
+    expected = model.predict(X)
+    assert_array_equal(model.set_params(one="drop").predict(X), expected)
+
+
 def test_an_era_alone_and_in_any_order(data):
     X = data.data
     model = two().fit(X, data.target)

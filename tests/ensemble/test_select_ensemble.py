@@ -117,8 +117,14 @@ def test_bad_input_is_named(data):
     models, y = data.models, data.target
     with pytest.raises(ValueError, match="method must be one of"):
         select_ensemble(models, y, method="best")
-    with pytest.raises(ValueError, match="no row has a target"):
+    with pytest.raises(ValueError, match=r"no row has a target.*\['m1'\]"):
         select_ensemble(models.assign(m1=np.nan), y)
+    for min_gain in (-1, np.nan):
+        with pytest.raises(ValueError, match="min_gain must be 0 or more"):
+            select_ensemble(models, y, min_gain=min_gain)
+    for scores, told in ((0.1, "one number"), (np.zeros(3), r"shape \(3,\)")):
+        with pytest.raises(ValueError, match=f"table of eras by models.*{told}"):
+            select_ensemble(models, y, metric=lambda *_, scores=scores, **__: scores)
     with pytest.raises(ValueError, match="no model has a score"):
         select_ensemble(models * 0, y)
     with pytest.raises(ValueError, match="100,000 combinations"):
