@@ -6,7 +6,9 @@ import numpy as np
 import scipy.linalg
 
 # Directions of smaller curvature, as a share of the largest, have none.
-_FLAT = 1e-13
+_FLAT = 1e-12
+# Constraints of a smaller share of the largest are rounding.
+_NONE = 1e-24
 _FLAT_PROXIMAL = 1e-11
 _DEPENDENT = 1e-10
 
@@ -41,13 +43,28 @@ def _dual_side(problem, rows, A, active, s, r):
         s = s[:, None] * scale
         s /= np.linalg.norm(s)
         A, r = A - s @ (s.T @ A), r - s @ (s.T @ r)
-    H = A.T @ A
+    H, right = A.T @ A, A.T @ r
     H[np.diag_indices_from(H)] += problem.R[active]
-    value, vector = np.linalg.eigh(H) if len(H) else (np.zeros(0), H)
-    # constraints that only name weights that are not free leave rows of zeros
-    keep = value > _FLAT * value.max(initial=0.0)
-    value, vector = value[keep, None], vector[:, keep]
-    x = vector @ ((vector.T @ (A.T @ r)) / value)
+    # exposures, whose block has curvature of its own; then what they leave of the rest
+    k = problem.n_exposures
+    size = H[np.arange(k, len(H)), np.arange(k, len(H))]
+    x = np.zeros(right.shape)
+    if k:
+        factor = scipy.linalg.cho_factor(H[:k, :k], lower=True, check_finite=False)
+        solved = scipy.linalg.cho_solve(
+            factor, np.column_stack([H[:k, k:], right[:k]]), check_finite=False
+        )
+        across, x[:k] = solved[:, : len(size)], solved[:, len(size) :]
+        H, right = H[k:, k:] - H[k:, :k] @ across, right[k:] - H[k:, :k] @ x[:k]
+    if len(size):
+        # constraints that only name weights that are not free leave rows of zeros
+        unit = np.where(size > _NONE * size.max(), size, np.inf)[:, None] ** -0.5
+        value, vector = np.linalg.eigh(H * unit * unit.T)
+        keep = value > _FLAT * value.max(initial=0.0)
+        value, vector = value[keep, None], vector[:, keep]
+        x[k:] = unit * (vector @ ((vector.T @ (unit * right)) / value))
+        if k:
+            x[:k] -= across @ x[k:]
     return (r - A @ x) * scale
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 
 from sknumerai.portfolio._adjoint import pull_back
 from sknumerai.portfolio._era_inputs import check_matrix
-from sknumerai.portfolio._era_problems import EraProblems, standard_scores
+from sknumerai.portfolio._era_problems import EraProblems
 from sknumerai.portfolio._portfolio_optimizer import PortfolioOptimizer
 from sknumerai.portfolio._stakes import StakeShares
+from sknumerai.portfolio._standard_scores import pull_back_scores, standard_scores
 from sknumerai.utils import as_numbers, gaussian_ranks, normalized_ranks
 
 # Masks are drawn again so often before there is no use.
@@ -78,10 +79,16 @@ class Round:
         self.shares = rounds.shares.of(label)
         self.returns = rounds.returns[rows, 0].astype(np.float64)
         self.gross = float(rounds.optimizer.gross)
+        self.sizes = signals.std(axis=0)
 
-    def solve(self, meta_model, warm=None):
-        """The portfolio of a meta model, what it earns, and z and its scale."""
-        z, deviation = standard_scores(meta_model, self.label, self.caller)
+    def solve_all(self, weights, warm=None):
+        """Portfolio, what it earned, z and its scale, of each column of weights."""
+        meta_models = self.signals @ weights
+        for j, size in enumerate(self.sizes @ weights):
+            yield self._solve(meta_models[:, j], size, warm)
+
+    def _solve(self, meta_model, size, warm):
+        z, deviation = standard_scores(meta_model, self.label, self.caller, size)
         solution = self.problem.solve(z, warm)
         earned = self.gross * solution.weights @ self.returns
         return solution, earned, z, deviation
@@ -89,7 +96,7 @@ class Round:
     def gradient(self, solution, z, deviation):
         """Of what is earned, by the meta model of each stock."""
         v = self.gross * pull_back(self.problem, solution, self.returns)
-        return (v - v.mean() - z * np.mean(v * z)) / deviation
+        return pull_back_scores(v, z, deviation)
 
 
 def masks_of(shares, n_rounds, dropout, paired, rng, caller):

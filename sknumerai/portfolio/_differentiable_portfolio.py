@@ -8,12 +8,9 @@ from torch import nn
 
 from sknumerai.portfolio._adjoint import pull_back
 from sknumerai.portfolio._era_inputs import check_matrix
-from sknumerai.portfolio._era_problems import (
-    EraProblems,
-    standard_scores,
-    warn_unconverged,
-)
+from sknumerai.portfolio._era_problems import EraProblems, warn_unconverged
 from sknumerai.portfolio._portfolio_optimizer import PortfolioOptimizer
+from sknumerai.portfolio._standard_scores import pull_back_scores, standard_scores
 
 
 class DifferentiablePortfolio(nn.Module):
@@ -168,8 +165,7 @@ class _Solve(torch.autograd.Function):
         out = np.zeros(g.shape)
         for rows, j, problem, solution, z, deviation in ctx.solved:
             v = ctx.gross * pull_back(problem, solution, g[rows, j])
-            # of the standardization: the mean and the scale have no effect
-            out[rows, j] = (v - v.mean() - z * np.mean(v * z)) / deviation
+            out[rows, j] = pull_back_scores(v, z, deviation)
         return torch.from_numpy(out).to(grad).reshape(grad.shape), None, None
 
 

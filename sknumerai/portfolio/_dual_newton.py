@@ -63,6 +63,7 @@ class Problem:
         self.d, self.low, self.high = d, low, high
         self.limit_gross, self.start = limit_gross, start
         self.tol, self.max_iter = tol, max_iter
+        self.typical = None
         q = self.n_columns + (start is not None)
         self.n_dual = q
         # curvature of the dual, what its parts cost, and where they are 0 otherwise
@@ -82,9 +83,9 @@ class Problem:
     def solve(self, a, warm=None):
         """The Solution for scores a, from another's multipliers if warm."""
         dual = None if warm is None else warm.dual
-        unproven = None
+        unproven, nu = None, None if warm is None else warm.nu
         if (self.d > 0).all():
-            state = self._newton(a, self.d, dual)
+            state = self._newton(a, self.d, dual, nu)
             if state[-1] <= 100 * self.tol:
                 return self._pack(state, state[-2], state[-1], False)
             unproven = state
@@ -97,8 +98,9 @@ class Problem:
             w = np.zeros(self.n) if unproven is None else unproven[1]
         n_iter = 0
         for _ in range(_PROXIMAL_STEPS):
-            state = self._newton(a + sigma * w, self.d + sigma, dual)
-            dual, new, n_iter = state[0], state[1], n_iter + state[-2]
+            state = self._newton(a + sigma * w, self.d + sigma, dual, nu)
+            dual, new, nu = state[:3]
+            n_iter += state[-2]
             change = np.abs(new - w).max() * sigma / scale
             w = new
             if change <= self.tol and state[-1] <= 100 * self.tol:
@@ -112,15 +114,22 @@ class Problem:
         done = bool(residual <= 100 * self.tol)
         return Solution(w, y, float(nu), free, n_iter, float(residual), done, proximal)
 
-    def _newton(self, a, d, y):
+    def _newton(self, a, d, y, nu=None):
         """Multipliers, weights, nu, iterations and residual."""
         y = np.zeros(self.n_dual) if y is None else y.copy()
-        h, w, nu = self._evaluate(a, d, y)
-        typical = 1e-3 * self._diagonal(1.0 / d)
+        h, w, nu = self._evaluate(a, d, y, nu)
+        if d is not self.d:
+            typical = self._diagonal(1.0 / d)
+        elif self.typical is None:
+            typical = self.typical = self._diagonal(1.0 / d)
+        else:
+            typical = self.typical
+        gram = Gram(self.M, d)
         first = None
         boost, n_iter = 1.0, 0
         while True:
-            pg = self._gradient(w, y)
+            free = self._free(w, nu, y)
+            pg, along = self._gradient(d, w, nu, free, y)
             residual = np.abs(pg).max(initial=0.0)
             if residual <= self.tol or n_iter == self.max_iter:
                 break
@@ -129,10 +138,12 @@ class Problem:
             if first is None:
                 first = max(residual, 1e-3)
             share = max(min(1.0, residual / first) * boost, _RIDGE)
-            ridge = share * typical[moving] + 1e-300
+            ridge = 1e-3 * share * typical[moving] + 1e-300
             try:
                 step = np.zeros(self.n_dual)
-                step[moving] = -self._direction(d, w, nu, y, moving, ridge, pg)
+                step[moving] = -self._direction(
+                    gram, w, nu, free, along, moving, ridge, pg[moving]
+                )
             except scipy.linalg.LinAlgError:
                 boost *= 100
                 continue
@@ -141,7 +152,7 @@ class Problem:
             for _ in range(40):
                 new = y + t * step
                 new[self.kinked & (np.sign(new) != side)] = 0.0
-                trial = self._evaluate(a, d, new)
+                trial = self._evaluate(a, d, new, nu)
                 fall = min(pg @ (new - y), 0.0)
                 if trial[0] <= h + 1e-4 * fall + 1e-14 * abs(h):
                     found = True
@@ -159,22 +170,34 @@ class Problem:
             y, (h, w, nu) = new, trial
         return y, w, nu, n_iter, residual
 
-    def _gradient(self, w, y):
-        """Least-norm subgradient of the dual."""
+    def _gradient(self, d, w, nu, free, y):
+        """Least-norm subgradient of the dual, and the columns' products with others.
+
+        These are, over the free weights, the signs that the gross limit and the
+        turnover add, each divided by d.
+        """
+        weights = [w]
+        if nu > 0:
+            weights.append(np.sign(w) * free / d)
+        if self.start is not None:
+            weights.append(np.sign(w - self.start) * free / d)
+        weights = np.array(weights)
+        used = np.flatnonzero(weights.any(axis=0))
+        products = weights[:, used] @ self.M[used]
         grad = self.R * y + self.shift
-        held = np.flatnonzero(w)
-        grad[: self.n_columns] -= w[held] @ self.M[held]
+        grad[: self.n_columns] -= products[0]
         if self.start is not None:
             grad[-1] -= np.abs(w - self.start).sum()
         up, down = grad + self.above, grad - self.below
         at_kink = np.where(up < 0, up, np.where(down > 0, down, 0.0))
-        return np.where(y > 0, up, np.where(y < 0, down, at_kink))
+        pg = np.where(y > 0, up, np.where(y < 0, down, at_kink))
+        return pg, products[1:]
 
-    def _evaluate(self, a, d, y):
+    def _evaluate(self, a, d, y, nu=None):
         """The dual objective, the weights that attain it and nu."""
         g = a - self.M @ y[: self.n_columns]
         mu = y[-1] if self.start is not None else 0.0
-        nu, w = self._gross(g, d, mu)
+        nu, w = self._gross(g, d, mu, nu)
         h = 0.5 * (self.R * y * y).sum() + self.shift @ y
         kinked = y[self.kinked]
         cost = np.where(kinked > 0, self.above[self.kinked], self.below[self.kinked])
@@ -197,13 +220,13 @@ class Problem:
             )
         return np.clip(w, self.low, self.high)
 
-    def _gross(self, g, d, mu):
+    def _gross(self, g, d, mu, guess):
         """The multiplier nu of the gross limit, exact, and the weights."""
         w = self._positions(g, d, 0.0, mu)
         if not self.limit_gross or np.abs(w).sum() <= 1.0:
             return 0.0, w
         low, high = 0.0, float(np.abs(g).max()) + mu
-        nu = 0.5 * high
+        nu = 0.5 * high if guess is None or not 0.0 < guess < high else guess
         for _ in range(200):
             w = self._positions(g, d, nu, mu)
             excess = np.abs(w).sum() - 1.0
@@ -216,7 +239,7 @@ class Problem:
             free = (w != 0) & (w > self.low) & (w < self.high)
             if mu:
                 free &= w != self.start
-            slope = (1.0 / d[free]).sum()
+            slope = (free / d).sum()
             new = nu + excess / slope if slope > 0 else 0.5 * (low + high)
             if not low < new < high:
                 new = 0.5 * (low + high)
@@ -241,24 +264,26 @@ class Problem:
         inner = self.M[np.ix_(rows, columns[:-1])]
         return np.column_stack([inner, np.sign(w[rows] - self.start[rows])])
 
-    def _direction(self, d, w, nu, y, moving, ridge, pg):
+    def _direction(self, gram, w, nu, free, along, moving, ridge, pg):
         """Solve the regularized Newton equations, on the smaller side."""
-        rows = np.flatnonzero(self._free(w, nu, y))
-        scale = 1.0 / np.sqrt(d[rows])
+        rows = np.flatnonzero(free)
+        E = self.R[moving] + ridge
+        if len(rows) >= len(moving):
+            H = self._hessian(gram, w, nu, free, along)
+            if len(moving) < self.n_dual:
+                H = H[np.ix_(moving, moving)]
+            H[np.diag_indices_from(H)] += E
+            return _solve(H, pg)
+        scale = gram.scale[rows]
         A = self.active_columns(rows, w, moving) * scale[:, None]
         if nu > 0 and len(rows):
             # the gross limit takes one direction away
             s = np.sign(w[rows]) * scale
             A -= np.outer(s, (s @ A) / (s @ s))
-        E = self.R[moving] + ridge
-        k = self.n_exposures
-        if len(rows) >= len(moving):
-            H = A.T @ A
-            H[np.diag_indices_from(H)] += E
-            return _solve(H, pg[moving])
         # the other side of Woodbury's identity: as many equations as free weights
+        k = self.n_exposures
         F, G = A[:, :k], A[:, k:]
-        p, e = pg[moving], E[:k]
+        p, e = pg, E[:k]
         T = (F / e) @ F.T
         T[np.diag_indices_from(T)] += 1.0
         right = np.column_stack([F @ (p[:k] / e), G])
@@ -269,10 +294,56 @@ class Problem:
         inner = both[:, 0] + both[:, 1:] @ x
         return np.r_[(p[:k] - F.T @ inner) / e, x]
 
+    def _hessian(self, gram, w, nu, free, along):
+        """Of the dual by all multipliers, without the exposures' own curvature."""
+        H = gram.of(free)
+        inverse = free * gram.scale**2
+        if self.start is not None:
+            H = np.pad(H, (0, 1))
+            H[-1, :-1] = H[:-1, -1] = along[-1]
+            H[-1, -1] = inverse.sum()
+        if nu > 0 and free.any():
+            # the gross limit takes one direction away
+            u = along[0]
+            if self.start is not None:
+                u = np.r_[u, (np.sign(w) * np.sign(w - self.start)) @ inverse]
+            H = H - np.outer(u, u / inverse.sum())
+        return H if H is not gram.H else H.copy()
+
     def _diagonal(self, weight):
         out = np.full(self.n_dual, weight.sum())
         out[: self.n_columns] = np.einsum("ij,ij,i->j", self.M, self.M, weight)
         return out
+
+
+class Gram:
+    """Products of the columns of M over the free rows, divided by d.
+
+    From one Newton step to the next few rows come and go, and only these are added and
+    taken away. What that leaves in rounding is far below the regularization.
+    """
+
+    def __init__(self, M, d):
+        self.M, self.scale = M, 1.0 / np.sqrt(d)
+        self.free = np.zeros(len(d), dtype=bool)
+        self.H = np.zeros((M.shape[1], M.shape[1]))
+
+    def of(self, free):
+        come, go = free & ~self.free, self.free & ~free
+        if come.sum() + go.sum() > free.sum():
+            # more changes than stays
+            self.H, come, go = self._of(free), free & False, free & False
+        if come.any():
+            self.H += self._of(come)
+        if go.any():
+            self.H -= self._of(go)
+        self.free = free
+        return self.H
+
+    def _of(self, rows):
+        A = self.M[rows]
+        A *= self.scale[rows, None]
+        return A.T @ A
 
 
 def _solve(H, right):

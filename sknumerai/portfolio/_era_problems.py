@@ -42,6 +42,8 @@ class EraProblems:
     ):
         self.optimizer, self.caller = optimizer, caller
         n = len(scores)
+        if not n:
+            raise ValueError(f"{caller}: there are no rows.")
         names = ("scores", "exposures", "neutral", "factors", "variances", "start")
         sides = exposures, neutral, factors, variances, start
         eras = check_eras(
@@ -189,18 +191,6 @@ def least_turnover(problem, center):
         b_eq=C @ (center - start) if len(C) else None,
     )
     return result.fun if result.success else np.inf
-
-
-def standard_scores(scores, label, caller):
-    """Scores of mean 0 and standard deviation 1, and the deviation."""
-    z = scores - scores.mean(dtype=np.float64)
-    deviation = np.sqrt(np.mean(z * z))
-    if (scores == scores[:1]).all() or not deviation > 0:
-        raise ValueError(
-            f"{caller}: the {len(scores)} scores of era {label} are all the same, so "
-            "there is nothing to choose stocks by. Leave the era out."
-        )
-    return z / deviation, deviation
 
 
 def warn_unconverged(solution, label, caller):

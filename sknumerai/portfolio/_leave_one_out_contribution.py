@@ -110,8 +110,7 @@ def leave_one_out_contribution(
     )
     labels, table = [], []
     for label, _, era in rounds:
-        whole = era.signals @ era.shares
-        first, earned, *_ = era.solve(whole)
+        first, earned, *_ = next(era.solve_all(era.shares[:, None]))
         scores = np.zeros(len(era.shares))
         staked = np.flatnonzero(era.shares)
         for u in staked:
@@ -120,7 +119,7 @@ def leave_one_out_contribution(
                 continue
             rest = era.shares.copy()
             rest[u] = 0.0
-            scores[u] = earned - era.solve(era.signals @ rest, first)[1]
+            scores[u] = earned - next(era.solve_all(rest[:, None], first))[1]
         labels.append(label)
         table.append(scores)
     names = getattr(predictions, "columns", None)

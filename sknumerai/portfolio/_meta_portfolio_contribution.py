@@ -16,6 +16,7 @@ from sknumerai.metrics._inputs import (
 )
 from sknumerai.metrics._sides import Side, check_not_pooled
 from sknumerai.portfolio._stakes import StakeShares
+from sknumerai.portfolio._standard_scores import pull_back_scores, standard_scores
 from sknumerai.utils import ERA_LEVEL, gaussian_ranks, row_index, signed_power
 
 # The gradient is divided by it, as it is in the reference.
@@ -188,13 +189,13 @@ def _era(target, pred, shares, N, v, label, caller):
             "contributes to it. The staked models are constant, cancel each other, or "
             "are spanned by the neutralizers."
         )
-    portfolio /= length
-    both = np.column_stack([target - target.mean(), portfolio])
-    # W'b for both columns b, whose mean is 0, so that W need not be centered
-    both = v * (both - N @ (N.T @ (v * both)))
-    returned, along = (scores.T @ both).T
-    gradient = returned - along * ((target - target.mean()) @ portfolio[:, 0])
-    return np.where(active, gradient / length / _SCALE, np.nan)
+    # as True Contribution, with a portfolio of fixed length in place of an optimal one
+    z, deviation = standard_scores(portfolio[:, 0], label, caller)
+    q = pull_back_scores(target / len(z), z, deviation)[:, None]
+    # W'q, whose mean is 0, so that W need not be centered
+    q = v * (q - N @ (N.T @ (v * q)))
+    gradient = (scores.T @ q)[:, 0] * np.sqrt(len(z)) / _SCALE
+    return np.where(active, gradient, np.nan)
 
 
 def _covered(rows, sides):

@@ -10,11 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from sknumerai.portfolio._era_inputs import check_matrix
-from sknumerai.portfolio._era_problems import (
-    EraProblems,
-    standard_scores,
-    warn_unconverged,
-)
+from sknumerai.portfolio._era_problems import EraProblems, warn_unconverged
+from sknumerai.portfolio._standard_scores import standard_scores
 
 
 class PortfolioOptimizer(BaseEstimator):

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.portfolio._contribution_rounds import (
@@ -112,6 +113,14 @@ class TrueContribution(BaseEstimator):
     [3.0, 2.0, 1.0]
     """
 
+    _parameter_constraints: dict = {
+        "n_rounds": [Interval(Integral, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "paired": ["boolean"],
+        "prepare": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
     def __init__(
         self,
         optimizer=None,
@@ -146,7 +155,8 @@ class TrueContribution(BaseEstimator):
         Parameters
         ----------
         predictions : array-like of shape (n_samples, n_models)
-            Predictions. The columns are models.
+            Predictions, NaN where missing. The columns are models, whose names may
+            repeat only if the stakes are given by position.
 
         stakes : array-like of shape (n_models,), dict or DataFrame
             Stake of each model, see `stake_weighted_average`.
@@ -179,15 +189,22 @@ class TrueContribution(BaseEstimator):
         ------
         ValueError
             If an input is not finite or does not fit the others, all stakes of an era
-            are 0, the meta model is constant, or the optimizer has no curvature.
+            are 0, the meta model is constant, models cancel each other, or the optimizer has no curvature.
 
         Warns
         -----
         ConvergenceWarning
             If some rounds are left out because their portfolio is not accurate.
+
+        UserWarning
+            If all scores of an era are 0 because the limits leave its weights no room.
         """
         caller = "TrueContribution.fit"
-        self._check_parameters()
+        self._validate_params()
+        if self.paired and self.dropout != 0.5:
+            raise ValueError(
+                f"paired=True needs dropout=0.5. Got dropout={self.dropout!r}."
+            )
         sides = {
             "exposures": exposures,
             "groups": groups,
@@ -264,12 +281,11 @@ class TrueContribution(BaseEstimator):
         masks = masks_of(
             era.shares, self.n_rounds, self.dropout, self.paired, rng, caller
         )
-        meta_models = era.signals @ (era.shares[:, None] * masks)
         # every round starts from the same point: the order of rounds is no matter
-        first = era.solve(era.signals @ era.shares)[0]
+        first = next(era.solve_all(era.shares[:, None]))[0]
         gradients, earned, converged = [], [], []
-        for meta_model in meta_models.T:
-            solution, value, z, deviation = era.solve(meta_model, first)
+        kept = era.shares[:, None] * masks
+        for solution, value, z, deviation in era.solve_all(kept, first):
             earned.append(value)
             converged.append(solution.converged)
             if solution.converged:
@@ -287,7 +303,17 @@ class TrueContribution(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        return np.column_stack(gradients), np.array(earned), np.array(converged)
+        gradients = np.column_stack(gradients)
+        if not gradients.any() and era.returns.any():
+            warnings.warn(
+                f"{caller}: a small change of the stakes changes no portfolio of era "
+                f"{era.label}, so every score is 0: the limits (max_weight, gross, "
+                "neutral, factors) leave the weights no room. Raise the optimizer's "
+                "idio_risk, or give it fewer limits.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return gradients, np.array(earned), np.array(converged)
 
     def _as_scores(self, table, like):
         table, names = np.array(table), getattr(like, "columns", None)
@@ -295,20 +321,6 @@ class TrueContribution(BaseEstimator):
             return pd.Series(table[0], index=names)
         labels = pd.Index([label for label, _ in self._eras], name=ERA_LEVEL)
         return pd.DataFrame(table, index=labels, columns=names)
-
-    def _check_parameters(self):
-        if not isinstance(self.n_rounds, Integral) or self.n_rounds < 0:
-            raise ValueError(
-                f"n_rounds must be an int of 0 or more. Got {self.n_rounds!r}."
-            )
-        if not isinstance(self.dropout, Real) or not 0 <= self.dropout < 1:
-            raise ValueError(
-                f"dropout must be from 0 to below 1. Got {self.dropout!r}."
-            )
-        if self.paired and self.dropout != 0.5:
-            raise ValueError(
-                f"paired=True needs dropout=0.5. Got dropout={self.dropout!r}."
-            )
 
 
 def _reliability(scores, converged):
