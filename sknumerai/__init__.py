@@ -10,6 +10,7 @@ __all__ = [
     "datasets",
     "ensemble",
     "exceptions",
+    "inspection",
     "losses",
     "metrics",
     "model_selection",

@@ -21,7 +21,8 @@ def pyplot():
 
 
 def test_pages_are_found():
-    assert "plot_network_ablations" in {page.stem for page in PAGES}
+    found = {page.stem for page in PAGES}
+    assert found >= {"plot_contribution_proxies", "plot_network_ablations"}
 
 
 @pytest.mark.slow
@@ -38,3 +39,11 @@ def test_page_runs(page, pyplot, capsys):
         # all networks learn, and none knows more than can be known
         assert table["mean"].drop("stable oracle").between(0.02, 0.5).all()
         assert (table["mean"].drop("stable oracle") < table["mean"].iloc[0]).all()
+    if page.stem == "plot_contribution_proxies":
+        table = names["synthetic"].importances
+        assert names["synthetic"].held_out_r2 > 0.1
+        # beside the others little is left of CORR
+        best = table.loc[["MMC", "TB200", "FNC"], "importance"]
+        assert table.loc["CORR", "importance"] < best.min()
+        if "real" in names:
+            assert names["real"].importances.index[0] == "fncV3"

@@ -16,6 +16,9 @@ import pytest
         ("import sknumerai.model_selection", "torch"),
         ("import sknumerai.neural_network", "skorch"),
         ("import sknumerai.submission", "torch"),
+        ("import sknumerai.inspection", "torch"),
+        ("import sknumerai.inspection", "interpret"),
+        ("import sknumerai.inspection", "matplotlib"),
     ],
 )
 def test_heavy_packages_are_imported_where_used(statement, absent):
