@@ -98,6 +98,10 @@ def test_terms_are_those_of_interpret():
     terms = BoostedTerms(ebm, NAMES)
     bins = terms.bins_of(values)
     np.testing.assert_allclose(terms.predict(bins), ebm.predict(values))
+    on_edges = np.column_stack([ebm.bins_[j][0] for j in range(3)])
+    np.testing.assert_allclose(
+        terms.predict(terms.bins_of(on_edges)), ebm.predict(on_edges)
+    )
     folds = [terms.predict(bins, fold) for fold in range(3)]
     weighted = np.average(folds, axis=0, weights=ebm.bag_weights_)
     np.testing.assert_allclose(weighted, ebm.predict(values))
