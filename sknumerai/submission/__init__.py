@@ -1,5 +1,6 @@
-"""From a fitted model to a file that Numerai runs."""
+"""From a fitted model to a file that Numerai runs, and to the daily submission."""
 
+from sknumerai.submission._check_submission import check_submission
 from sknumerai.submission._export import export_model
 
-__all__ = ["export_model"]
+__all__ = ["check_submission", "export_model"]
