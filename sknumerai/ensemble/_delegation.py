@@ -6,12 +6,15 @@ from inspect import signature
 
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
+from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     process_routing,
 )
+
+from sknumerai.model_selection._folds import split_rows
 
 
 class DelegatingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -95,3 +98,43 @@ def params_of(owner, method, estimator, groups, params):
     if "groups" not in signature(getattr(estimator, method)).parameters:
         return dict(params)
     return {**params, f"{prefix}groups": groups}
+
+
+def split_folds(owner, name, X, y, groups, params):
+    """List the rows of the folds of an ensemble's `cv`.
+
+    Parameters
+    ----------
+    owner : estimator
+        The ensemble. Its `cv` is read as scikit-learn reads it.
+
+    name : str
+        What its router calls the splitter.
+
+    X, y : array-like
+        Rows to split.
+
+    groups : array-like or None
+        Eras, as the ensemble was given them.
+
+    params : dict
+        Further metadata of ``fit``.
+
+    Returns
+    -------
+    folds : list of tuple of slice or ndarray
+        Training and test rows of each.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    split = {"groups": groups}
+    if get_config()["enable_metadata_routing"]:
+        given = params if groups is None else {**params, "groups": groups}
+        split = process_routing(owner, "fit", **given)[name].split if given else {}
+    folds = split_rows(check_cv(owner.cv), X, y, split)
+    if not folds:
+        raise ValueError(f"{type(owner).__name__}.fit: cv holds no splits.")
+    return folds

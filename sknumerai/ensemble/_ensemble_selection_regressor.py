@@ -7,19 +7,18 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from sklearn import get_config
 from sklearn.base import _fit_context
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metadata_routing import MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MethodMapping
 
+from sknumerai.ensemble._delegation import split_folds
 from sknumerai.ensemble._members import rows_of_params
 from sknumerai.ensemble._rank_averaging_regressor import RankAveragingRegressor
 from sknumerai.ensemble._select_ensemble import select_ensemble
 from sknumerai.exceptions import LeakageWarning, UnknownHorizonError
 from sknumerai.model_selection import embargo_for
-from sknumerai.model_selection._folds import as_slice
 from sknumerai.preprocessing._tables import find_eras
 from sknumerai.utils._old_state import keeps_old_state
 
@@ -201,9 +200,7 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
         table = pd.DataFrame(
             np.full((len(main), len(used)), np.nan), columns=[name for name, _ in used]
         )
-        folds = self._folds(X, y, groups, fit_params)
-        if not folds:
-            raise ValueError(f"{caller}: cv holds no splits.")
+        folds = split_folds(self, "splitter__", X, y, groups, fit_params)
         _warn_of_leaks(folds, eras, y, caller)
         for train, test in folds:
             fitted = self._fit_all(used, X, y, params, train)
@@ -243,15 +240,6 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
 
     def _used_weights(self, caller, named=None):
         return self.weights_
-
-    def _folds(self, X, y, groups, params):
-        split = {"groups": groups}
-        if get_config()["enable_metadata_routing"]:
-            given = params if groups is None else {**params, "groups": groups}
-            split = process_routing(self, "fit", **given) if given else {}
-            split = split.splitter__.split if given else {}
-        splits = check_cv(self.cv).split(X, y, **split)
-        return [(as_slice(train), as_slice(test)) for train, test in splits]
 
     def _out_of_sample(self, fitted, X, groups, rows, n_samples):
         """Predictions of some rows, a column for each regressor."""

@@ -30,8 +30,6 @@ from sknumerai.ensemble._members import fit_members, read_rows, rows_of_params
 from sknumerai.ensemble._prediction import predict_by_eras
 from sknumerai.ensemble._shrunk_average import ShrunkAverage
 from sknumerai.ensemble._slices import fill_with_others, honest_rows, make_slices
-from sknumerai.exceptions import MissingErasError
-from sknumerai.model_selection._embargo import embargo_or_usual
 from sknumerai.preprocessing._tables import find_eras, read_table
 from sknumerai.utils import import_optional, with_index_of
 from sknumerai.utils._old_state import keeps_old_state
@@ -276,7 +274,7 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
         slices = make_slices(eras, self.n_slices, self.overlap, how, caller)
         honest = None
         if self.stacking == "out_of_slice":
-            honest = self._honest_rows(eras, slices, y, caller)
+            honest = honest_rows(eras, slices, self.embargo, y, caller)
         inner = self._inner()
         params = params_of(self, "fit", inner, groups, fit_params)
         self.estimators_ = fit_members(
@@ -358,34 +356,6 @@ class EraEnsembleRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
             return self.final_estimator
         in_sample = self.stacking == "in_sample"
         return _requesting_weights(RidgeCV() if in_sample else ShrunkAverage())
-
-    def _honest_rows(self, eras, slices, y, caller):
-        if len(slices) == 1:
-            raise ValueError(
-                f"{caller}: n_slices=1 leaves no model that could predict out of its "
-                "slice, so the final estimator has nothing to learn from. Take more "
-                "slices, stacking='in_sample', or the estimator by itself."
-            )
-        embargo = self.embargo
-        if embargo == "auto":
-            # without eras there is nothing to count
-            embargo = embargo_or_usual(y) if eras.n_eras > 1 else 0
-        elif embargo and eras.n_eras == 1:
-            raise MissingErasError(
-                f"{caller}: embargo={embargo} counts eras, and no two eras were found. "
-                "Pass groups=eras, keep the eras in the index level 'era', or take "
-                "embargo='auto' (or 0): then the rows are cut without an embargo."
-            )
-        honest = honest_rows(eras, slices, embargo)
-        blind = np.flatnonzero(~honest.any(axis=0))
-        if len(blind):
-            raise ValueError(
-                f"{caller}: of {eras.n_eras} eras none is further than the embargo of "
-                f"{embargo} eras from slice {blind[0] + 1} of {len(slices)}, so the "
-                "final estimator has nothing to learn from. Fit to more eras, take more "
-                "slices, a smaller embargo= or stacking='in_sample'."
-            )
-        return honest
 
     def _stack(self, table, groups, eras):
         params = params_of(self, "predict", self.estimators_[0], groups, {})

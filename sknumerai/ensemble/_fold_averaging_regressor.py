@@ -5,23 +5,21 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import _fit_context, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metadata_routing import MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MethodMapping
 
 from sknumerai.ensemble._averaging import (
     BaseAveragingRegressor,
     set_seeds,
 )
-from sknumerai.ensemble._delegation import params_of
+from sknumerai.ensemble._delegation import params_of, split_folds
 from sknumerai.ensemble._members import (
     check_weights,
     fit_members,
     read_rows,
 )
-from sknumerai.model_selection._folds import as_slice
 from sknumerai.utils._old_state import keeps_old_state
 
 
@@ -169,7 +167,8 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
         """
         caller = f"{type(self).__name__}.fit"
         X, y = read_rows(self, X, y, groups, caller)
-        folds = self._folds(X, y, groups, fit_params, caller)
+        folds = split_folds(self, "splitter", X, y, groups, fit_params)
+        folds = [train for train, _ in folds]
         if self.last is not None and self.last > len(folds):
             raise ValueError(
                 f"{caller}: last={self.last} is more than the {len(folds)} folds of cv."
@@ -199,18 +198,3 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
         mapping = MethodMapping().add(caller="fit", callee="split")
         router = super().get_metadata_routing()
         return router.add(splitter=check_cv(self.cv), method_mapping=mapping)
-
-    def _folds(self, X, y, groups, params, caller):
-        """The training rows of each fold."""
-        if get_config()["enable_metadata_routing"]:
-            given = params if groups is None else {**params, "groups": groups}
-            split = (
-                process_routing(self, "fit", **given).splitter.split if given else {}
-            )
-        else:
-            split = {"groups": groups}
-        splits = check_cv(self.cv).split(X, y, **split)
-        folds = [as_slice(train) for train, _ in splits]
-        if not folds:
-            raise ValueError(f"{caller}: cv holds no splits.")
-        return folds

@@ -4,6 +4,8 @@
 
 import numpy as np
 
+from sknumerai.exceptions import MissingErasError
+from sknumerai.model_selection._embargo import embargo_or_usual
 from sknumerai.model_selection._folds import as_slice
 
 
@@ -64,7 +66,7 @@ def make_slices(eras, n_slices, overlap, how, caller):
     ]
 
 
-def honest_rows(eras, slices, embargo):
+def honest_rows(eras, slices, embargo, y, caller):
     """Tell of which rows the model of each slice knows nothing.
 
     Parameters
@@ -75,15 +77,44 @@ def honest_rows(eras, slices, embargo):
     slices : list of slice or ndarray
         Rows of each slice.
 
-    embargo : int
-        Eras that are left out on both sides of a slice, beside its own. With one era
-        only, as where none are known, the rows of a slice are left out alone.
+    embargo : int or "auto"
+        Eras that are left out on both sides of a slice, beside its own. "auto" reads
+        them from y's name, and is 0 with one era only, as where none are known: then
+        the rows of a slice are left out alone.
+
+    y : object
+        The target.
+
+    caller : str
+        Name to begin error messages with.
 
     Returns
     -------
     honest : ndarray of shape (n_samples, n_slices)
-        Bool.
+        Bool. Each model has some.
+
+    Raises
+    ------
+    MissingErasError
+        If there are no eras of which `embargo` could be a number.
+
+    ValueError
+        If the model of a slice has no row.
     """
+    if len(slices) == 1:
+        raise ValueError(
+            f"{caller}: n_slices=1 leaves no model that could predict out of its slice, "
+            "so the final estimator has nothing to learn from. Take more slices, "
+            "stacking='in_sample', or the estimator by itself."
+        )
+    if embargo == "auto":
+        embargo = embargo_or_usual(y) if eras.n_eras > 1 else 0
+    elif embargo and eras.n_eras == 1:
+        raise MissingErasError(
+            f"{caller}: embargo={embargo} counts eras, and no two eras were found. Pass "
+            "groups=eras, keep the eras in the index level 'era', or take "
+            "embargo='auto' (or 0): then the rows are cut without an embargo."
+        )
     honest = np.ones((len(eras.codes), len(slices)), dtype=bool)
     for j, rows in enumerate(slices):
         honest[rows, j] = False
@@ -92,6 +123,13 @@ def honest_rows(eras, slices, embargo):
             near = eras.numbers >= inside[0] - embargo
             near &= eras.numbers <= inside[-1] + embargo
             honest[near[eras.codes], j] = False
+        if not honest[:, j].any():
+            raise ValueError(
+                f"{caller}: of {eras.n_eras} eras none is further than the embargo of "
+                f"{embargo} eras from slice {j + 1} of {len(slices)}, so the final "
+                "estimator has nothing to learn from. Fit to more eras, take more "
+                "slices, a smaller embargo= or stacking='in_sample'."
+            )
     return honest
 
 

@@ -82,10 +82,12 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Number of parallel jobs, by joblib: ``joblib.parallel_config("dask")`` takes
         them to a cluster. Workers map the data from files and do not receive them.
 
-    storage : str or path, default=None
+    storage : str, path or optuna storage, default=None
         Where to keep the trials: a URL such as "sqlite:///search.db", or a file for
         Optuna's journal, which several processes may write at once. A search that was
-        killed goes on where it was. None keeps them in memory.
+        killed goes on where it was. A storage of Optuna is taken as it is, for settings
+        that no URL tells; clones of the search have copies of it, which of trials in
+        memory is another study. None keeps them in memory.
 
     study_name : str, default="search"
         Name of the study in the storage. A study of another estimator, other ranges,
@@ -205,7 +207,12 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         "timeout": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
-        "storage": [str, HasMethods("__fspath__"), None],
+        "storage": [
+            str,
+            HasMethods("__fspath__"),
+            HasMethods("create_new_trial"),
+            None,
+        ],
         "study_name": [str],
         "sampler": [HasMethods("sample_independent"), None],
         "pruner": [HasMethods("prune"), None],
@@ -315,6 +322,9 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 f"nothing was chosen or fitted. They ended with: {said}. "
                 "error_score='raise' shows where."
             )
+        for name in ("best_estimator_", "best_test_score_", "refit_time_"):
+            # of an earlier fit
+            vars(self).pop(name, None)
         self.study_ = study
         self.cv_results_ = results_of(trials, params)
         complete = [i for i, trial in enumerate(trials) if is_complete(trial)]

@@ -9,7 +9,6 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +22,8 @@ from sknumerai.model_selection._search_space import params_of_trial
 FINGERPRINT = "sknumerai_search"
 OWNER = "sknumerai_process"
 ERROR = "error"
-# how long a process may take to say which place its trial has
-JUST_BEGUN = timedelta(seconds=10)
+# seconds that a process may take to say which place its trial has
+JUST_BEGUN = 10.0
 # fits of this process that have not ended
 _open = set()
 
@@ -33,12 +32,13 @@ class SearchStudy:
     """Trials of one search, wherever they were run.
 
     The sampler is seeded anew for each trial, by its place. A trial that is interrupted
-    leaves its place to another, and no two trials have the same. So a search that was killed goes on as if it had not been, and several
-    processes that share a storage draw different trials.
+    leaves its place to another, and no two trials have the same. So a search that was
+    killed goes on as if it had not been, and several processes that share a storage draw
+    different trials. No clock but this process's own is looked at.
 
     Parameters
     ----------
-    storage : str, path or None
+    storage : str, path, optuna storage or None
         URL of a database, such as "sqlite:///search.db", or a file for Optuna's
         journal. None keeps the trials in memory.
 
@@ -66,6 +66,7 @@ class SearchStudy:
         self.caller = caller
         self.exhausted = False
         self.reseeds = sampler is None
+        self._noticed = {}
         try:
             self.study = optuna.create_study(
                 storage=open_storage(storage),
@@ -113,7 +114,7 @@ class SearchStudy:
     def release(self):
         """Give up trials of processes of this machine that are no more."""
         for trial in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            if _is_gone(trial):
+            if self._is_gone(trial):
                 self.give_up([trial])
 
     def ask(self, space, estimator, n_trials):
@@ -166,10 +167,32 @@ class SearchStudy:
             earlier = [trial for trial in self._trials() if trial.number < number]
             if any(_place(trial) == place for trial in earlier):
                 return True
-            if not any(map(_is_just_begun, earlier)):
+            if not any(map(self._is_just_begun, earlier)):
                 return False
             # it is about to say which place it has
             time.sleep(0.05)
+
+    def _is_just_begun(self, trial):
+        """Whether a process may still say which place a trial has."""
+        if trial.state != TrialState.RUNNING or OWNER in trial.user_attrs:
+            return False
+        # when the trial began is told by the clock, in the time zone, of its machine
+        since = self._noticed.setdefault(trial.number, time.monotonic())
+        return time.monotonic() - since < JUST_BEGUN
+
+    def _is_gone(self, trial):
+        """Whether its process has ended; those of other machines are taken as alive."""
+        owner = trial.user_attrs.get(OWNER)
+        if owner is None:
+            return not self._is_just_begun(trial)
+        if owner["host"] != socket.gethostname():
+            return False
+        started = _started(owner["pid"])
+        if started != owner["started"]:
+            return True
+        if owner["pid"] == os.getpid():
+            return owner["fit"] not in _open
+        return started is None and not _exists(owner["pid"])
 
     def _trials(self):
         trials = self.study.get_trials(deepcopy=False)
@@ -298,7 +321,7 @@ def open_storage(storage):
 
     Parameters
     ----------
-    storage : str, path or None
+    storage : str, path, optuna storage or None
         URL of a database, or a file for the journal.
 
     Returns
@@ -306,7 +329,7 @@ def open_storage(storage):
     storage : object
         What ``optuna.create_study`` takes.
     """
-    if storage is None or "://" in str(storage):
+    if not isinstance(storage, str | os.PathLike) or "://" in str(storage):
         return storage
     path = Path(storage).expanduser()
     if path.is_dir():
@@ -319,33 +342,12 @@ def _place(trial):
     return trial.user_attrs.get(OWNER, {}).get("place")
 
 
-def _is_just_begun(trial):
-    """Whether a process may still say which place a trial has."""
-    running = trial.state == TrialState.RUNNING and OWNER not in trial.user_attrs
-    return running and datetime.now() - trial.datetime_start < JUST_BEGUN
-
-
 def _this_process():
     pid = os.getpid()
     fit = uuid.uuid4().hex
     _open.add(fit)
     host = socket.gethostname()
     return {"host": host, "pid": pid, "started": _started(pid), "fit": fit}
-
-
-def _is_gone(trial):
-    """Whether its process has ended; those of other machines are taken as alive."""
-    owner = trial.user_attrs.get(OWNER)
-    if owner is None:
-        return not _is_just_begun(trial)
-    if owner["host"] != socket.gethostname():
-        return False
-    started = _started(owner["pid"])
-    if started != owner["started"]:
-        return True
-    if owner["pid"] == os.getpid():
-        return owner["fit"] not in _open
-    return started is None and not _exists(owner["pid"])
 
 
 def _exists(pid):

@@ -34,6 +34,7 @@ from sknumerai.utils import (
     one_era,
     refuse_era_column,
 )
+from sknumerai.utils._old_state import keeps_old_state
 
 
 class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -184,6 +185,7 @@ class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @keeps_old_state
     def fit(self, X, y, groups=None, **fit_params):
         """Fit and score all folds, but those that are finished.
 

@@ -1,7 +1,10 @@
-"""Estimators that tell what they were given. Worker processes import them."""
+"""Estimators that tell what they were given, which workers import, and a search."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import Ridge
+
+from sknumerai.model_selection import GroupTimeSeriesSplit, OptunaSearchRegressor
 
 
 def file_of(values):
@@ -12,6 +15,29 @@ def file_of(values):
             return str(part.filename)
         part = getattr(part, "obj" if isinstance(part, memoryview) else "base", None)
     return None
+
+
+# of a search
+CV = GroupTimeSeriesSplit(3, test_size=5, embargo=8)
+
+
+def search(**params):
+    """A short search of a ridge's penalty."""
+    from optuna.distributions import FloatDistribution
+
+    given = {
+        "estimator": Ridge(),
+        "param_distributions": {"alpha": FloatDistribution(1, 1e6, log=True)},
+        "cv": CV,
+        "n_trials": 4,
+        "random_state": 0,
+    }
+    return OptunaSearchRegressor(**(given | params))
+
+
+def alphas(fitted):
+    """The penalties that a search has tried."""
+    return [params["alpha"] for params in fitted.cv_results_["params"]]
 
 
 class Probe(RegressorMixin, BaseEstimator):

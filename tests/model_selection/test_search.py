@@ -42,15 +42,14 @@ from sknumerai.metrics import (
 )
 from sknumerai.model_selection import (
     GroupTimeSeriesSplit,
-    OptunaSearchRegressor,
     PurgedGroupKFold,
 )
 from sknumerai.neural_network import MLPRegressor
 from sknumerai.submission import export_model
 from sknumerai.utils import file_of
+from tests.model_selection.probes import CV, alphas, search
 
-CV = GroupTimeSeriesSplit(3, test_size=5, embargo=8)
-ALPHA = {"alpha": FloatDistribution(1, 1e6, log=True)}
+pytestmark = pytest.mark.usefixtures("quiet_optuna")
 
 
 @pytest.fixture(scope="module")
@@ -58,24 +57,6 @@ def data():
     return make_numerai(
         n_eras=40, n_samples_per_era=40, targets="target_ender_20", random_state=0
     )
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
-    optuna.logging.set_verbosity(before)
-
-
-def search(**params):
-    given = {"estimator": Ridge(), "param_distributions": ALPHA, "cv": CV}
-    given |= {"n_trials": 4, "random_state": 0}
-    return OptunaSearchRegressor(**(given | params))
-
-
-def alphas(fitted):
-    return [params["alpha"] for params in fitted.cv_results_["params"]]
 
 
 class Recorder(RegressorMixin, BaseEstimator):

@@ -2,14 +2,14 @@
 
 import logging
 import os
+import pickle
 from functools import partial
 
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.distributions import FloatDistribution
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.linear_model import Ridge
 
 from sknumerai.datasets import make_numerai
@@ -19,11 +19,13 @@ from sknumerai.metrics import (
     numerai_corr_scorer,
     numerai_scoring,
 )
-from sknumerai.model_selection import GroupTimeSeriesSplit, OptunaSearchRegressor
+from sknumerai.model_selection import GroupTimeSeriesSplit, PurgedGroupKFold
 from sknumerai.model_selection import _search_study as module
+from tests.model_selection import probes
+from tests.model_selection.probes import alphas
 
-CV = GroupTimeSeriesSplit(2, test_size=5, embargo=8)
-ALPHA = {"alpha": FloatDistribution(1, 1e6, log=True)}
+pytestmark = pytest.mark.usefixtures("quiet_optuna")
+search = partial(probes.search, cv=GroupTimeSeriesSplit(2, test_size=5, embargo=8))
 
 
 @pytest.fixture(scope="module")
@@ -33,27 +35,9 @@ def data():
     )
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
-    optuna.logging.set_verbosity(before)
-
-
 @pytest.fixture
 def storage(tmp_path):
     return str(tmp_path / "search.journal")
-
-
-def search(**params):
-    given = {"estimator": Ridge(), "param_distributions": ALPHA, "cv": CV}
-    given |= {"n_trials": 4, "random_state": 0}
-    return OptunaSearchRegressor(**(given | params))
-
-
-def alphas(fitted):
-    return [params["alpha"] for params in fitted.cv_results_["params"]]
 
 
 def trials_of(storage, name="search"):
@@ -87,7 +71,7 @@ def killed_at(monkeypatch, attribute, number):
     ("attribute", "batch_size"), [(module.OWNER, 1), ("folds", 1), ("folds", 3)]
 )
 def test_killed_while_it_writes(data, storage, monkeypatch, attribute, batch_size):
-    monkeypatch.setattr(module, "JUST_BEGUN", pd.Timedelta(seconds=0.2))
+    monkeypatch.setattr(module, "JUST_BEGUN", 0.2)
     X, y = data.data, data.target
     given = {"n_trials": 13, "batch_size": batch_size}
     expected = search(**given).fit(X, y)
@@ -97,7 +81,7 @@ def test_killed_while_it_writes(data, storage, monkeypatch, attribute, batch_siz
     with pytest.raises(Stop):
         search(**given, storage=storage).fit(X, y)
     next(kill, None)
-    monkeypatch.setattr(module, "JUST_BEGUN", pd.Timedelta(seconds=0.2))
+    monkeypatch.setattr(module, "JUST_BEGUN", 0.2)
     resumed = search(**given, storage=storage).fit(X, y)
     np.testing.assert_array_equal(sorted(alphas(resumed)), sorted(alphas(expected)))
     assert len(trials_of(storage)) <= 13 + batch_size + 1
@@ -125,6 +109,60 @@ def test_a_process_that_dies_while_another_lives_leaves_it_its_trial(data, stora
     found = search(n_trials=5, storage=storage, estimator=Other()).fit(X, y)
     np.testing.assert_array_equal(sorted(alphas(found)), sorted(alphas(expected)))
     assert dies["number"] not in found.cv_results_["number"]
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_machine_whose_clock_is_off_keeps_its_trial(data, monkeypatch, hours):
+    storage = optuna.storages.InMemoryStorage()
+    found = search(storage=storage, n_trials=2).fit(data.data, data.target)
+    # begun by another machine, which is about to say which place it has
+    running = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING)
+    running.datetime_start += pd.Timedelta(hours=hours)
+    found.study_.add_trial(running)
+    study = module.SearchStudy(
+        storage, "search", dict(found.study_.user_attrs[module.FINGERPRINT]), None,
+        None, 0, "test",
+    )  # fmt: skip
+    study.release()
+    last = study.study.get_trials()[-1]
+    assert last.state == running.state
+    assert study._is_just_begun(last)
+    # it never did: after a while, by the clock of this process, it has died
+    monkeypatch.setattr(module, "JUST_BEGUN", 0.0)
+    study.release()
+    study.close()
+    assert study.study.get_trials()[-1].state == optuna.trial.TrialState.FAIL
+
+
+@pytest.mark.parametrize("kind", ["memory", "database", "journal"])
+def test_a_storage_of_optuna_is_taken_as_it_is(data, tmp_path, kind):
+    X, y = data.data, data.target
+    storage = {
+        "memory": optuna.storages.InMemoryStorage,
+        "database": lambda: optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/s.db"),
+        "journal": lambda: module.open_storage(tmp_path / "s.journal"),
+    }[kind]()
+    expected = alphas(search().fit(X, y))
+    first = search(storage=storage, n_trials=2).fit(X, y)
+    found = search(storage=storage).fit(X, y)
+    assert alphas(found) == expected and alphas(first) == expected[:2]
+    assert len(optuna.load_study(study_name="search", storage=storage).trials) == 4
+    assert pickle.loads(pickle.dumps(found)).storage is None
+    clone(found).fit(X, y)
+    with pytest.raises(ValueError, match="storage"):
+        search(storage=3).fit(X, y)
+
+
+def test_a_second_fit_leaves_nothing_of_the_first(data):
+    X, y = data.data, data.target
+    cv = GroupTimeSeriesSplit(2, test_size=4, valid_size=4, embargo=4)
+    found = search(cv=cv, n_trials=2).fit(X, y)
+    assert found.best_test_score_ is not None and found.refit_time_ > 0
+    found.set_params(cv=PurgedGroupKFold(2, embargo=1), refit=False).fit(X, y)
+    for name in ("best_estimator_", "best_test_score_", "refit_time_"):
+        assert not hasattr(found, name)
+    with pytest.raises(AttributeError, match="refit=True"):
+        found.predict(X)
 
 
 def test_another_process_may_search_without_a_refit(data, storage):

@@ -420,6 +420,17 @@ def test_update_scores_what_is_new_and_goes_on(data):
         walk.update(X.reset_index(drop=True), y.reset_index(drop=True))
 
 
+def test_a_fit_that_fails_leaves_what_was_fitted(data, probe):
+    X, y = data.data, data.target
+    walk = WarmStartWalkForward(probe(), CV).fit(X, y)
+    expected, columns = walk.predict(X), walk.n_features_in_
+    probe.fails_at = 20
+    with pytest.raises(RuntimeError, match="there is era"):
+        walk.fit(X.iloc[:, :3], y)
+    assert walk.n_features_in_ == columns
+    np.testing.assert_array_equal(walk.predict(X), expected)
+
+
 @pytest.mark.parametrize("name, first", [("target", 29), ("target_ender_60", 37)])
 def test_update_with_a_list_of_positions_scores_behind_the_embargo(data, name, first):
     X, y = data.data, data.target
