@@ -8,6 +8,7 @@ import os
 import platform
 import secrets
 import sys
+from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.submission._by_value import dump_by_value
 from sknumerai.submission._fresh import check_in_fresh_process
-from sknumerai.submission._predictor import LivePredictor
+from sknumerai.submission._live_neutralization import LiveNeutralization
+from sknumerai.submission._predictor import LivePredictor, OneArgumentPredictor
 from sknumerai.utils import ERA_LEVEL
 
 # pandas.read_pickle would take a file of these names for a compressed one
 COMPRESSED = {".gz", ".bz2", ".zip", ".xz", ".zst", ".tar"}
+# by the number of arguments
+CALLABLES = {1: OneArgumentPredictor, 2: LivePredictor}
 VERSIONED = ("numpy", "scipy", "pandas", "sklearn", "torch", "lightgbm", "xgboost")
 
 
@@ -31,6 +35,8 @@ def export_model(
     path,
     *,
     features=None,
+    neutralize=None,
+    n_arguments=2,
     missing="raise",
     by_value=(),
     sample=None,
@@ -63,6 +69,18 @@ def export_model(
         By default the model's `feature_names_in_`; needed where it was fitted on an
         array.
 
+    neutralize : dict or None, default=None
+        What the file neutralizes the model's live prediction to, before it ranks it:
+        `{"features": names, "proportion": share}`. Without `features` to all that the
+        model reads; they may be others than those. Without `proportion` the whole fit
+        is taken away. The same as :func:`sknumerai.preprocessing.neutralize`, with a
+        constant, era by era.
+
+    n_arguments : {1, 2}, default=2
+        Number of arguments of the callable. Numerai gives the live features, and the
+        live benchmark models to a callable of two, which does not use them and may be
+        called without.
+
     missing : "raise" or float, default="raise"
         What the file does where live data lack a feature. "raise": an absent column is
         an error, and a NaN is handed to the model, which takes or refuses it. A number:
@@ -74,12 +92,13 @@ def export_model(
 
     sample : DataFrame or None, default=None
         A few rows as they come live, to try the model on. By default 64 rows of
-        random codes 0 to 4.
+        random codes 0 to 4, and two more for each feature of `neutralize`.
 
     verify : bool, default=True
         Whether to load the file in a fresh process where sknumerai, skorch and optuna
         cannot be imported, and to compare its predictions of `sample` with those made
-        here. It takes the seconds that Python takes to import what the model needs.
+        here, and to warn of modules that it imports from a folder of yours. It takes
+        the seconds that Python takes to import what the model needs.
 
     Returns
     -------
@@ -96,8 +115,9 @@ def export_model(
 
     ValueError
         If the features are unknown or contradict the model, if the model predicts more
-        than one column or something not finite, or if the name of the file says that
-        it is compressed.
+        than one column or something not finite, if the features to neutralize to
+        explain its prediction whole, or if the name of the file says that it is
+        compressed.
 
     FileNotFoundError
         If the directory of `path` does not exist.
@@ -149,10 +169,18 @@ def export_model(
             f"such as 2, Numerai's code for missing. Got {missing!r} instead."
         )
     names, named = _check_features(model, features)
-    predictor = LivePredictor(
-        model, names, named, _output(model, named), missing, _about()
+    neutralization = _check_neutralize(neutralize, names)
+    if _is_number(n_arguments) and n_arguments in CALLABLES:
+        Predictor = CALLABLES[n_arguments]
+    else:
+        raise ValueError(
+            "The 'n_arguments' parameter of export_model must be 1 or 2, the numbers of "
+            f"arguments that Numerai gives. Got {n_arguments!r} instead."
+        )
+    predictor = Predictor(
+        model, names, named, _output(model, named), missing, _about(), neutralization
     )
-    sample = _check_sample(sample, names)
+    sample = _check_sample(sample, names, neutralization)
     try:
         expected = predictor(sample)
     except Exception as error:
@@ -280,9 +308,45 @@ def _output(model, named):
     return "predict"
 
 
-def _check_sample(sample, names):
+def _check_neutralize(neutralize, names):
+    if neutralize is None:
+        return None
+    if not isinstance(neutralize, Mapping) or not set(neutralize) <= {
+        "features",
+        "proportion",
+    }:
+        raise ValueError(
+            "The 'neutralize' parameter of export_model must be None or a dict with "
+            "the keys 'features' (names) and 'proportion' (0 to 1), both optional. "
+            f"Got {neutralize!r} instead."
+        )
+    share = neutralize.get("proportion", 1.0)
+    if not (_is_number(share) and 0 <= share <= 1):
+        raise ValueError(
+            "export_model: the proportion to neutralize must be from 0 (nothing is "
+            f"subtracted) to 1 (the whole fit). Got {share!r}."
+        )
+    features = neutralize.get("features")
+    if isinstance(features, str):
+        features = [features]
+    features = names if features is None else list(features)
+    if not features or len(set(features)) < len(features):
+        raise ValueError(
+            "export_model: the features to neutralize to must be one or more names, "
+            f"each once. Got {len(features)} names, {len(set(features))} of them "
+            "different."
+        )
+    return LiveNeutralization(features, float(share))
+
+
+def _check_sample(sample, names, neutralization):
     if sample is None:
-        codes = np.random.default_rng(0).integers(0, 5, (64, len(names)), np.int8)
+        n_rows = 64
+        if neutralization is not None:
+            names = list(dict.fromkeys([*names, *neutralization.features]))
+            # of no more rows than features nothing would be left
+            n_rows += 2 * len(neutralization.features)
+        codes = np.random.default_rng(0).integers(0, 5, (n_rows, len(names)), np.int8)
         sample = pd.DataFrame(codes, columns=names)
         sample.index = pd.Index([f"n{i:04d}" for i in range(len(sample))], name="id")
         return sample.assign(era="X", data_type="live")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,13 @@ def check_in_fresh_process(path, sample, expected, *, timeout=600):
     Returns
     -------
     facts : dict
-        Seconds to load and to predict, number of arguments of the callable.
+        Seconds to load and to predict, number of arguments of the callable, modules
+        that it imports from folders of the user's.
+
+    Warns
+    -----
+    UserWarning
+        If there are such modules.
 
     Raises
     ------
@@ -78,6 +85,15 @@ def check_in_fresh_process(path, sample, expected, *, timeout=600):
             f"differ by up to {off:.3g}. The model's predictions are random, or depend "
             "on something outside the model, such as scikit-learn's global settings "
             "or a file."
+        )
+    if facts["private"]:
+        name, file = next(iter(facts["private"].items()))
+        warnings.warn(
+            f"The exported file imports {len(facts['private'])} module(s) that are not "
+            f"installed as packages are, the first is {name} ({file}). If Numerai does "
+            f"not have {name}, pass by_value=[{name!r}] so that it is stored in the "
+            "file.",
+            stacklevel=3,
         )
     return facts
 

@@ -6,6 +6,7 @@ a function, hold a lock, or need a package that Numerai's images lack.
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import inspect
 import warnings
 
 import numpy as np
@@ -41,6 +42,9 @@ class LivePredictor:
     about : dict
         Versions of Python and of the packages that the file was made with.
 
+    neutralization : LiveNeutralization or None, default=None
+        What is done to the model's prediction of an era before it is ranked.
+
     Examples
     --------
     >>> import pandas as pd
@@ -56,17 +60,21 @@ class LivePredictor:
     n3    0.833333
     """
 
-    def __init__(self, model, features, named, output, missing, about):
+    def __init__(
+        self, model, features, named, output, missing, about, neutralization=None
+    ):
         self.model = model
         self.features = features
         self.named = named
         self.output = output
         self.missing = missing
         self.about = about
+        self.neutralization = neutralization
 
     def __repr__(self):
+        arguments = ", ".join(inspect.signature(self).parameters)
         return (
-            f"<predict(live_features, live_benchmark_models): "
+            f"<predict({arguments}): "
             f"{type(self.model).__name__} of {len(self.features)} features, made by "
             f"Python {self.about.get('python')}>"
         )
@@ -89,18 +97,38 @@ class LivePredictor:
             Column `prediction`: the rank in the era over the number of its rows,
             strictly between 0 and 1, indexed by `id` in the order of the input.
         """
+        return self.predict(live_features)
+
+    def predict(self, live_features):
+        """Rank the rows of a live frame, as calling the object does.
+
+        Parameters
+        ----------
+        live_features : DataFrame
+            One row per stock, indexed by `id`, with at least the model's features.
+
+        Returns
+        -------
+        predictions : DataFrame of shape (n_samples, 1)
+            The ranks.
+        """
         ids = _ids(live_features)
         eras = _eras(live_features)
         ranks = np.empty(len(ids))
         # One era at a time: an era's predictions must not depend on the others, not
         # even in a pipeline whose transformers drop the index.
         for era, rows in zip(eras.labels, eras.rows()):
-            X = self._select(live_features.iloc[rows])
+            live = live_features.iloc[rows]
+            X = self._select(live, self.features, "model's")
             X.index = pd.MultiIndex.from_arrays(
                 [np.full(len(X), era, dtype=object), ids[rows]],
                 names=[ERA_LEVEL, ID_LEVEL],
             )
-            raw = pd.Series(self.predict_raw(X))
+            raw = self.predict_raw(X)
+            if self.neutralization is not None:
+                F = self._select(live, self.neutralization.features, "neutralization's")
+                raw = self.neutralization(raw, F.to_numpy())
+            raw = pd.Series(raw)
             if len(raw) > 1 and raw.min() == raw.max():
                 warnings.warn(
                     f"The model predicts the same value for all {len(raw)} rows of "
@@ -148,22 +176,49 @@ class LivePredictor:
             )
         return prediction
 
-    def _select(self, live):
-        absent = [name for name in self.features if name not in live.columns]
+    def _select(self, live, features, whose):
+        absent = [name for name in features if name not in live.columns]
         if absent and isinstance(self.missing, str):
             raise ValueError(
-                f"{len(absent)} of the model's {len(self.features)} features are not "
+                f"{len(absent)} of the {whose} {len(features)} features are not "
                 f"in the live data: {absent[:3]}. Give the dataset version that the "
                 "model was trained on, or export with missing=2 to fill absent "
                 "features with Numerai's code for missing."
             )
-        X = live.reindex(columns=self.features) if absent else live[self.features]
-        if X.shape[1] != len(self.features):
+        X = live.reindex(columns=features) if absent else live[features]
+        if X.shape[1] != len(features):
             raise ValueError("The live data have two columns of the same name.")
         if not isinstance(self.missing, str):
             X = _fill(X, self.missing)
         # the caller's frame must not get the new index
         return X.copy(deep=False)
+
+
+class OneArgumentPredictor(LivePredictor):
+    """The same with one argument, for runners that give the live features only.
+
+    Examples
+    --------
+    >>> import inspect
+    >>> from sknumerai.submission._predictor import OneArgumentPredictor
+    >>> list(inspect.signature(OneArgumentPredictor.__call__).parameters)
+    ['self', 'live_features']
+    """
+
+    def __call__(self, live_features):
+        """Rank the rows of a live frame.
+
+        Parameters
+        ----------
+        live_features : DataFrame
+            One row per stock, indexed by `id`, with at least the model's features.
+
+        Returns
+        -------
+        predictions : DataFrame of shape (n_samples, 1)
+            The ranks.
+        """
+        return self.predict(live_features)
 
 
 def _fill(X, value):

@@ -7,8 +7,12 @@ A script, started in a folder that holds ``live.pkl``; it imports nothing of skn
 
 import inspect
 import json
+import os
 import sys
 import time
+
+# folders that package managers install into
+INSTALLED = {"site-packages", "dist-packages"}
 
 
 class _Refuse:
@@ -22,11 +26,26 @@ class _Refuse:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
+def private_modules(before):
+    """Top-level modules imported since that no package manager has installed."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name in before or "." in name or name.startswith("__"):
+            continue
+        if name in sys.stdlib_module_names:
+            continue
+        file = getattr(module, "__file__", None)
+        if file and not INSTALLED.intersection(os.path.normpath(file).split(os.sep)):
+            found[name] = file
+    return found
+
+
 def main(path, blocked):
     sys.meta_path.insert(0, _Refuse(set(blocked.split(","))))
     import pandas as pd
 
     live = pd.read_pickle("live.pkl")
+    before = set(sys.modules)
     start = time.perf_counter()
     predict = pd.read_pickle(path)
     loaded = time.perf_counter()
@@ -46,6 +65,7 @@ def main(path, blocked):
         "n_arguments": n_arguments,
         "load_seconds": loaded - start,
         "predict_seconds": predicted - loaded,
+        "private": private_modules(before),
     }
     with open("facts.json", "w") as file:
         json.dump(facts, file)

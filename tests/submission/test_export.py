@@ -172,6 +172,20 @@ def test_module_beside_the_script_is_named(data, tmp_path, monkeypatch):
     export_model(model, path, by_value=["my_nets"])
 
 
+def test_module_on_the_path_is_warned_of(data, tmp_path, monkeypatch):
+    """PYTHONPATH and editable installs reach the fresh process too."""
+    (tmp_path / "nets_on_path.py").write_text(
+        "from sklearn.linear_model import Ridge\n\nclass Mine(Ridge):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    from nets_on_path import Mine
+
+    model = Mine().fit(*data)
+    with pytest.warns(UserWarning, match=r"1 module.* nets_on_path .*by_value=\["):
+        export_model(model, tmp_path / "predict.pkl")
+
+
 class RandomRegressor(Ridge):
     def predict(self, X):
         return np.random.default_rng().normal(size=len(X))
