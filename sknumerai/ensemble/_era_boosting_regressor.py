@@ -20,6 +20,7 @@ from sknumerai.ensemble._members import read_rows, rows_of_params
 from sknumerai.ensemble._prediction import predict_by_eras
 from sknumerai.metrics import numerai_corr_score
 from sknumerai.model_selection._folds import as_slice
+from sknumerai.model_selection._warm_start import WarmStart
 from sknumerai.preprocessing._tables import find_eras, read_table
 from sknumerai.utils._old_state import keeps_old_state
 
@@ -47,7 +48,8 @@ class EraBoostingRegressor(DelegatingRegressor):
         How rounds build on another. "residual": each is fitted to what the ones before
         leave of the target, and they are added, as boosting does; for any regressor
         that minimizes squared errors. "warm_start": one regressor with a parameter
-        `warm_start` is trained further, for networks with losses of ranks. "weight":
+        `warm_start` is trained further, for networks with losses of ranks; to
+        scikit-learn's trees each round adds `n_estimators` (or `max_iter`). "weight":
         each round is fitted anew with the worst eras weighed more, and the rounds are
         averaged; for any regressor with sample weights.
 
@@ -261,6 +263,9 @@ class _Rounds:
         self.owner, self.X, self.target, self.y = owner, X, target, y
         self.eras, self.params, self.groups = eras, params, groups
         self.members, self.scores, self.focus = [], [], []
+        self.warm_start = WarmStart(
+            owner.estimator, owner.method == "warm_start", type(owner).__name__
+        )
         self.total = np.zeros(len(y))
         self.weights = np.ones(len(y))
 
@@ -314,7 +319,9 @@ class _Rounds:
         self.members.append(member)
 
     def _further(self, worst):
-        member = self.members[0] if self.members else clone(self.owner.estimator)
+        fitted = self.members[0] if self.members else None
+        # one that stops at a number of trees is given more of them each round
+        member, _ = self.warm_start.next(fitted, len(self.scores), {})
         self.members = [self._fit(member, self.target, worst)]
         self.total = self._predict(self.members[0])
 

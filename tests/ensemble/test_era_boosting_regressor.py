@@ -7,7 +7,11 @@ import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -118,6 +122,27 @@ def test_networks_are_trained_further(data):
         by_hand.fit(X[rows], y[rows])
     assert_allclose(model.predict(X), by_hand.predict(X), atol=1e-6)
     assert not hasattr(network, "module_")
+
+
+@pytest.mark.parametrize(
+    ("trees", "grows"),
+    [
+        (HistGradientBoostingRegressor(max_iter=3, random_state=0), "max_iter"),
+        (GradientBoostingRegressor(n_estimators=3, random_state=0), "n_estimators"),
+        (RandomForestRegressor(n_estimators=3, random_state=0), "n_estimators"),
+    ],
+)
+def test_trees_that_stop_at_a_number_are_given_more_each_round(data, trees, grows):
+    X, y = data.data, data.target
+    trees = trees.set_params(warm_start=True)
+    model = EraBoostingRegressor(trees, 3, method="warm_start").fit(X, y)
+    by_hand = sklearn.clone(trees)
+    for i, focus in enumerate(model.focus_):
+        rows = focus[X.index.get_level_values("era").astype(int) - 1]
+        by_hand.set_params(**{grows: 3 * (i + 1)}).fit(X[rows], y[rows])
+    assert_allclose(model.predict(X), by_hand.predict(X))
+    assert len(np.unique(model.era_scores_.mean(axis=1))) == 3
+    assert trees.get_params()[grows] == 3
 
 
 def test_rows_have_their_eras_weights_and_names(data):
