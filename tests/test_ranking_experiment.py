@@ -42,6 +42,12 @@ def test_an_experiment_that_goes_on_gives_the_same_tables(main, tmp_path, capsys
     untouched, everything = whole.values()
     assert untouched.index[-2:].tolist() == ["Ensemble", "LightGBM (benchmark)"]
     assert not untouched.equals(everything)
+    # scores of validation eras are not taken for those of test eras
+    with pytest.raises(SystemExit, match="another experiment: of --select-on valid"):
+        main([*args, str(broken), "--select-on", "test"])
+    # of trials that are there
+    main([*args, str(broken), "--forecast"])
+    assert "nan" not in capsys.readouterr().out
     # the choice ends with era 94, the embargo with era 98
     assert "nothing was chosen on (99 to 110, 12 of them)" in said
 

@@ -19,7 +19,8 @@ folds are validated on, so it is too good. ``--select-on test`` chooses as the p
     python docs/gallery/ranking_experiment.py --out experiment --forecast --size full --data v5.3
     python docs/gallery/ranking_experiment.py --out experiment --size full --data v5.3
 
-Everything that is finished lies in ``--out``: run the same line again after a crash.
+Everything that is finished lies in ``--out``: run the same line again after a crash. More
+``--trials`` go on where the folder ends; another experiment needs another folder.
 """
 
 # SPDX-License-Identifier: BSD-3-Clause
@@ -203,6 +204,7 @@ def search(place, name, model, data, args, report):
     table, found = folder / "trials.json", []
     if table.exists():
         found = json.loads(table.read_text())
+    n_found = len(found)
     study = optuna.create_study(direction="maximize")
     for number in range(args.trials):
         # a sampler for each trial, so that a search that goes on draws what it would have
@@ -219,7 +221,7 @@ def search(place, name, model, data, args, report):
             row["seconds"] = time.monotonic() - begun
             found.append(row)
             _write(table, json.dumps(found, indent=1))
-            report(row["seconds"])
+        report(found[number]["seconds"], is_new=number >= n_found)
         value = k_fold_score(found[number]["folds"][: args.choose_folds])
         study.tell(trial, value if np.isfinite(value) else -1e9)
     best = study.best_trial.number
@@ -290,6 +292,28 @@ def line(y, y_pred, benchmark, meta_model):
     }
 
 
+def _same_experiment(args):
+    """Refuse a folder whose trials are of other data, ranges or scores."""
+    decides = (
+        "size", "data", "rows", "targets", "benchmark", "seed", "select_on",
+        "choose_folds",
+    )  # fmt: skip
+    mine = {name: getattr(args, name) for name in decides}
+    path = Path(args.out) / "experiment.json"
+    if path.exists():
+        theirs = json.loads(path.read_text())
+        other = [f"--{n.replace('_', '-')} {theirs.get(n)}" for n in decides
+                 if theirs.get(n) != mine[n]]  # fmt: skip
+        if other:
+            raise SystemExit(
+                f"--out {args.out} holds another experiment: of {', '.join(other)}. "
+                "Repeat it as it was, or name another folder."
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, json.dumps(mine, indent=1))
+
+
 def _write(path, text):
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text)
@@ -330,6 +354,7 @@ def main(argv=None):
     args = _arguments(argv)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     data = X, y, benchmark, meta_model, sets = load(args)
+    _same_experiment(args)
     models = models_of(args.size, args.targets, list(sets))
     cv = SIZES[args.size]["cv"]
     print(cv.describe(X, y).filter(regex="first|last").to_string(), "\n")
@@ -338,10 +363,11 @@ def main(argv=None):
         models = dict(list(models.items())[:1])
     done, total = [], len(models) * args.trials
 
-    def report(seconds):
+    def report(seconds, is_new):
         done.append(seconds)
         left = np.mean(done) * (total - len(done))
-        print(f"  trial of {seconds:.0f} s; at most {left / 3600:.2f} hours to go")
+        if is_new:
+            print(f"  trial of {seconds:.0f} s; about {left / 3600:.2f} hours to go")
 
     walks = {
         name: search(place, name, model, data, args, report)

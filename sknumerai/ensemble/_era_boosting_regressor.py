@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+from sklearn import get_config
 from sklearn.base import _fit_context, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
@@ -329,7 +330,10 @@ class _Rounds:
         if self.members:
             self.weights[worst[self.eras.codes]] *= self.owner.weight
             self.weights /= self.weights.mean()
-        name = _last_name(self.owner.estimator, "sample_weight")
+        name = "sample_weight"
+        if not get_config()["enable_metadata_routing"]:
+            # a pipeline hands it on to its steps by name
+            name = _last_name(self.owner.estimator, name)
         given = self.params.get(name)
         weights = self.weights if given is None else self.weights * np.asarray(given)
         params = {**self.params, name: weights}

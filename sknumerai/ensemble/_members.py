@@ -229,20 +229,37 @@ def average(predictions, weights, *, how, find_eras):
     combined : ndarray of the shape of a prediction
         Float64, and float32 where members are averaged as they are and all predict
         that.
+
+    Raises
+    ------
+    ValueError
+        If predictions differ in their shape.
     """
     if how == "median":
-        stack = np.stack([np.asarray(values) for values in predictions])
+        stack = np.stack(list(_of_one_shape(predictions)))
         return np.median(stack, axis=0).astype(_float_type(stack.dtype), copy=False)
     rank = RANKS.get("uniform" if how == "rank_mean" else how)
     eras = None if rank is None else find_eras()
     total, kind = None, np.float32
-    for values, weight in zip(predictions, weights):
-        values = np.asarray(values)
+    for values, weight in zip(_of_one_shape(predictions), weights):
         kind = np.result_type(kind, _float_type(values.dtype))
         values = values.astype(np.float64) if rank is None else rank(values, eras)
         values *= weight
         total = values if total is None else np.add(total, values, out=total)
     return total if rank else total.astype(kind, copy=False)
+
+
+def _of_one_shape(predictions):
+    """Predictions as arrays; one column is not added to each of several."""
+    shape = None
+    for values in map(np.asarray, predictions):
+        if shape is not None and values.shape != shape:
+            raise ValueError(
+                f"Members predict {shape} and {values.shape}, which cannot be averaged. "
+                "Let all predict every target, or all one."
+            )
+        shape = values.shape
+        yield values
 
 
 def _float_type(dtype):

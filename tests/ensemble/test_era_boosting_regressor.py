@@ -185,6 +185,17 @@ def test_with_another_metric_and_metadata_routing(data):
     assert_allclose(scores, framed, atol=1e-6)
 
 
+def test_weights_of_eras_reach_a_pipeline_with_metadata_routing(data):
+    X, y = data.data, data.target
+    with sklearn.config_context(enable_metadata_routing=True):
+        ridge = Ridge().set_fit_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipe = make_pipeline(scaler, ridge)
+        routed = EraBoostingRegressor(pipe, 3, method="weight").fit(X, y)
+    plain = EraBoostingRegressor(pipe, 3, method="weight").fit(X, y)
+    assert_array_equal(routed.predict(X), plain.predict(X))
+
+
 def test_a_metric_may_return_eras_in_any_order(data):
     def backwards(y_true, y_pred, groups, aggregate):
         return numerai_corr_score(y_true, y_pred, groups=groups, aggregate=None)[::-1]

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sknumerai.datasets import make_numerai
-from sknumerai.ensemble import RankAveragingRegressor
+from sknumerai.ensemble import MultiTargetRegressor, RankAveragingRegressor
 from sknumerai.metrics import numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.neural_network import MLPRegressor, SupervisedAutoencoderRegressor
@@ -66,6 +66,18 @@ def test_donate_weights(data):
     assert_allclose(model._used_weights(""), [1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2])
     one = RankAveragingRegressor(members[:1], weights="donate")
     assert_allclose(one._used_weights(""), [1])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_one_column_is_not_added_to_each_of_several(data, reverse):
+    X, Y = data.data, np.column_stack([data.target] * 2)
+    several = ("several", Ridge())
+    one = ("one", MultiTargetRegressor(Ridge(), target_aggregation="rank_mean"))
+    members = [one, several] if reverse else [several, one]
+    model = RankAveragingRegressor(members).fit(X, Y)
+    with pytest.raises(ValueError, match="cannot be averaged"):
+        model.predict(X)
+    assert RankAveragingRegressor([one]).fit(X, Y).predict(X).shape == (len(X), 1)
 
 
 def test_one_left_out_after_the_fit_keeps_the_weights_of_the_fitted(data):
