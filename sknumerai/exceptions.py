@@ -9,6 +9,7 @@ __all__ = [
     "LeakageWarning",
     "MissingErasError",
     "OneEraWarning",
+    "RoundClosedError",
     "ScoringError",
     "SubmissionError",
     "UnknownHorizonError",
@@ -95,6 +96,32 @@ class SubmissionError(RuntimeError):
     >>> issubclass(SubmissionError, RuntimeError)
     True
     """
+
+
+class RoundClosedError(SubmissionError):
+    """No round of the tournament is open, so nothing can be submitted.
+
+    Parameters
+    ----------
+    message : str
+        What the server says.
+
+    number : int or None, default=None
+        The round that was closed, or is not open yet, if the server names one.
+
+    Examples
+    --------
+    >>> from sknumerai.exceptions import RoundClosedError, SubmissionError
+    >>> issubclass(RoundClosedError, SubmissionError)
+    True
+    """
+
+    def __init__(self, message, number=None):
+        super().__init__(message)
+        self.number = number
+
+    def __reduce__(self):
+        return type(self), (self.args[0], self.number)
 
 
 class OneEraWarning(UserWarning):

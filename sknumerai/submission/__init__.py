@@ -2,5 +2,7 @@
 
 from sknumerai.submission._check_submission import check_submission
 from sknumerai.submission._export import export_model
+from sknumerai.submission._submit import submit_predictions
+from sknumerai.submission._upload_model import upload_model
 
-__all__ = ["check_submission", "export_model"]
+__all__ = ["check_submission", "export_model", "submit_predictions", "upload_model"]
