@@ -20,7 +20,7 @@ from sknumerai.utils._shared_data import Sent, SharedData
 RANKS = {"uniform": era_normalized_ranks, "gaussian": era_gaussian_ranks}
 
 
-def read_rows(estimator, X, y, groups, caller):
+def read_rows(estimator, X, y, groups, caller, *, allow_gaps=False):
     """Read what ``fit`` of an ensemble is given; members look at it more closely.
 
     Parameters
@@ -40,6 +40,9 @@ def read_rows(estimator, X, y, groups, caller):
     caller : str
         Name to begin error messages with.
 
+    allow_gaps : bool, default=False
+        As of `check_target`.
+
     Returns
     -------
     X : DataFrame or ndarray
@@ -55,7 +58,7 @@ def read_rows(estimator, X, y, groups, caller):
         order: members that know no eras would take them by position.
     """
     X = read_table(estimator, X, reset=True)
-    y = check_target(y, caller)
+    y = check_target(y, caller, allow_gaps=allow_gaps)
     check_same_rows(X, y, groups, caller)
     return X, y
 

@@ -168,7 +168,7 @@ default="auto"
             Fitted estimator.
         """
         caller = f"{type(self).__name__}.fit"
-        table, y = read_rows(self, X, y, groups, caller)
+        table, y = read_rows(self, X, y, groups, caller, allow_gaps=True)
         self._one_column = np.ndim(y) == 1
         targets, names = _columns(y, aux_targets, table, caller)
         self._check_aggregation(names, caller)

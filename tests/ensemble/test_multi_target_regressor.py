@@ -180,3 +180,14 @@ def test_bad_input_is_named(data):
         MultiTargetRegressor(Ridge()).fit(X, Y.iloc[:, 0], aux_targets=Y.iloc[:99, 1:])
     with pytest.raises(ValueError, match="several targets are called"):
         MultiTargetRegressor(Ridge()).fit(X, Y.iloc[:, 0], aux_targets=Y)
+
+
+def test_gaps_of_the_main_target_are_left_out_of_arrays_too(data):
+    X, Y = data.data.to_numpy(), data.target.to_numpy().copy()
+    Y[:30, 0] = np.nan
+    expected = MultiTargetRegressor(Ridge()).fit(X, Y).estimators_
+    model = MultiTargetRegressor(Ridge()).fit(X, Y[:, 0], aux_targets=Y[:, 1:])
+    for one, other in zip(model.estimators_, expected, strict=True):
+        assert_array_equal(one.coef_, other.coef_)
+    with pytest.raises(ValueError, match=r"contains NaN \(30 of"):
+        model.fit(X, Y[:, 0])
