@@ -2,7 +2,16 @@
 
 from sknumerai.submission._check_submission import check_submission
 from sknumerai.submission._export import export_model
+from sknumerai.submission._preflight import preflight
+from sknumerai.submission._preflight_report import PreflightReport
 from sknumerai.submission._submit import submit_predictions
 from sknumerai.submission._upload_model import upload_model
 
-__all__ = ["check_submission", "export_model", "submit_predictions", "upload_model"]
+__all__ = [
+    "PreflightReport",
+    "check_submission",
+    "export_model",
+    "preflight",
+    "submit_predictions",
+    "upload_model",
+]

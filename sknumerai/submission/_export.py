@@ -373,7 +373,10 @@ def _about():
     packages = {name: sys.modules[name] for name in VERSIONED if name in sys.modules}
     return {
         "python": ".".join(platform.python_version_tuple()[:2]),
-        "packages": {n: getattr(m, "__version__", "") for n, m in packages.items()},
+        # torch's version is an object of torch, which the file must not need
+        "packages": {
+            n: str(getattr(m, "__version__", "")) for n, m in packages.items()
+        },
     }
 
 

@@ -30,6 +30,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import sknumerai
 from sknumerai.exceptions import SubmissionError
 from sknumerai.submission import _fresh, export_model
+from sknumerai.submission._images import image_pins, needed_packages
 from sknumerai.submission._predictor import LivePredictor
 from sknumerai.utils import check_eras
 from tests.submission.frames import FEATURES, make_frame, make_live, ranks
@@ -389,3 +390,14 @@ def test_names_that_lightgbm_made_up_are_no_features(data, tmp_path):
     expected = model.predict(live[list(X.columns)].to_numpy())
     ranks = pd.read_pickle(path)(live)["prediction"]
     assert np.corrcoef(ranks, pd.Series(expected).rank())[0, 1] > 0.999
+
+
+def test_file_needs_no_package_that_its_model_does_not_use(data, tmp_path):
+    """The version of torch is an object of torch; a ridge's file imported it."""
+    assert "torch" in sys.modules
+    path = export_model(Ridge().fit(*data), tmp_path / "predict.pkl", verify=False)
+    assert type(pd.read_pickle(path).about["packages"]["torch"]) is str
+    packages, modules, made_by = needed_packages(path, image_pins()[1])
+    assert not {"torch", "skorch", "lightgbm"} & set(packages)
+    assert "sklearn.linear_model._ridge" in modules
+    assert made_by == ".".join(map(str, sys.version_info[:2]))
