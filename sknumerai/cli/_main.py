@@ -8,7 +8,15 @@ import sys
 import traceback
 import warnings
 
-from sknumerai.cli import _demo, _download, _evaluate, _train, _update
+from sknumerai.cli import (
+    _demo,
+    _download,
+    _evaluate,
+    _export,
+    _preflight,
+    _train,
+    _update,
+)
 
 COMMANDS = {
     "demo": _demo,
@@ -16,6 +24,8 @@ COMMANDS = {
     "train": _train,
     "evaluate": _evaluate,
     "update": _update,
+    "export": _export,
+    "preflight": _preflight,
 }
 # Errors whose message is written for the user. Others are named by their type.
 SPOKEN = (ValueError, LookupError, OSError, ImportError, RuntimeError, TypeError)

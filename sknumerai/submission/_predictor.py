@@ -97,9 +97,9 @@ class LivePredictor:
             Column `prediction`: the rank in the era over the number of its rows,
             strictly between 0 and 1, indexed by `id` in the order of the input.
         """
-        return self.predict(live_features)
+        return self.rank_rows(live_features)
 
-    def predict(self, live_features):
+    def rank_rows(self, live_features):
         """Rank the rows of a live frame, as calling the object does.
 
         Parameters
@@ -218,7 +218,7 @@ class OneArgumentPredictor(LivePredictor):
         predictions : DataFrame of shape (n_samples, 1)
             The ranks.
         """
-        return self.predict(live_features)
+        return self.rank_rows(live_features)
 
 
 def _fill(X, value):

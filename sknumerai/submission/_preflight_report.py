@@ -11,6 +11,20 @@ class PreflightReport:
     `preflight` returns it. What could not be found out, because the file failed before,
     is None.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    size : int
+        Its bytes.
+
+    image : str
+        Minor version of Python of the image.
+
+    environment : str or None, default=None
+        Python that it ran in, None where it was not even tried.
+
     Attributes
     ----------
     ok : bool
@@ -21,18 +35,6 @@ class PreflightReport:
 
     remarks : list of str
         What differs from Numerai's image, or could not be enforced here.
-
-    path : pathlib.Path
-        The file.
-
-    size : int
-        Its bytes.
-
-    image : str
-        Minor version of Python of the image.
-
-    environment : str
-        Python that it ran in.
 
     packages : DataFrame
         Versions that the image has and that were used, by package.
