@@ -19,6 +19,7 @@ import pytest
         ("import sknumerai.inspection", "torch"),
         ("import sknumerai.inspection", "interpret"),
         ("import sknumerai.inspection", "matplotlib"),
+        ("import sknumerai.portfolio", "cvxpy"),
     ],
 )
 def test_heavy_packages_are_imported_where_used(statement, absent):

@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+from sknumerai.portfolio._cvxpy_portfolio import CvxpyPortfolio
 from sknumerai.portfolio._decile_positions import decile_positions
 from sknumerai.portfolio._differentiable_portfolio import DifferentiablePortfolio
 from sknumerai.portfolio._leave_one_out_contribution import (
@@ -18,6 +19,7 @@ from sknumerai.portfolio._stake_weighted_average import stake_weighted_average
 from sknumerai.portfolio._true_contribution import TrueContribution
 
 __all__ = [
+    "CvxpyPortfolio",
     "DifferentiablePortfolio",
     "PortfolioOptimizer",
     "PortfolioReturnLoss",
