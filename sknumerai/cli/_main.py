@@ -14,8 +14,11 @@ from sknumerai.cli import (
     _evaluate,
     _export,
     _preflight,
+    _status,
+    _submit,
     _train,
     _update,
+    _upload,
 )
 
 COMMANDS = {
@@ -26,6 +29,9 @@ COMMANDS = {
     "update": _update,
     "export": _export,
     "preflight": _preflight,
+    "submit": _submit,
+    "upload": _upload,
+    "status": _status,
 }
 # Errors whose message is written for the user. Others are named by their type.
 SPOKEN = (ValueError, LookupError, OSError, ImportError, RuntimeError, TypeError)
@@ -43,7 +49,7 @@ def main(argv=None):
     -------
     code : int
         0 if all went well, 1 if the command failed, 130 after Ctrl-C. Wrong arguments
-        leave with code 2.
+        leave with code 2. `submit` has further ones, which its help explains.
 
     Examples
     --------
@@ -55,7 +61,7 @@ def main(argv=None):
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            args.run(args)
+            code = args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt:
         _say(args.command, "interrupted.")
@@ -70,7 +76,7 @@ def main(argv=None):
         else:
             _say(args.command, _sentence(error))
         return 1
-    return 0
+    return code or 0
 
 
 def make_parser():

@@ -4,6 +4,7 @@ from sknumerai.submission._check_submission import check_submission
 from sknumerai.submission._export import export_model
 from sknumerai.submission._preflight import preflight
 from sknumerai.submission._preflight_report import PreflightReport
+from sknumerai.submission._status import submission_status
 from sknumerai.submission._submit import submit_predictions
 from sknumerai.submission._upload_model import upload_model
 
@@ -12,6 +13,7 @@ __all__ = [
     "check_submission",
     "export_model",
     "preflight",
+    "submission_status",
     "submit_predictions",
     "upload_model",
 ]

@@ -91,6 +91,8 @@ class Client(numerapi.NumerAPI):
         Questions are repeated after errors of the server or the network. Changes
         (mutations) are not, unless the server surely did not see them.
         """
+        if authorization and not self.token:
+            raise ValueError("This question to Numerai needs keys.")
         body = {"query": query, "variables": variables}
 
         def ask():

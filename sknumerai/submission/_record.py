@@ -14,6 +14,10 @@ from sknumerai.exceptions import SubmissionError
 FOLDER = "submissions"
 
 
+class BusyError(SubmissionError):
+    """Another process is sending for the same model."""
+
+
 class Record:
     """What this computer has sent for a model.
 
@@ -49,7 +53,7 @@ class Record:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise SubmissionError(
+                raise BusyError(
                     f"Another process is sending for this model ({self._lock} is "
                     "locked). Wait for it to finish."
                 ) from None

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
+import pandas as pd
+
 from sknumerai.submission._client import Client
 from sknumerai.submission._clock import Clock
 from tests.datasets.local_server import QuietServer
@@ -89,9 +91,15 @@ class FakeNumerai:
         self.closes = self.clock.time + timedelta(hours=20)
 
     def files(self):
-        buffer = io.BytesIO()
-        self.live.to_parquet(buffer)
-        return {"v5.3/features.json": b"{}", "v5.3/live.parquet": buffer.getvalue()}
+        live, benchmarks = io.BytesIO(), io.BytesIO()
+        self.live.to_parquet(live)
+        frame = pd.DataFrame({"v53_lgbm_ender60": 0.5}, index=self.live.index[::-1])
+        frame.to_parquet(benchmarks)
+        return {
+            "v5.3/features.json": b"{}",
+            "v5.3/live.parquet": live.getvalue(),
+            "v5.3/live_benchmark_models.parquet": benchmarks.getvalue(),
+        }
 
     def answer(self, name, variables):
         """The value of the question `name`."""
