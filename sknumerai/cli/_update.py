@@ -38,6 +38,13 @@ def add_arguments(parser):
         help="target to learn and score",
         default=argparse.SUPPRESS,
     )
+    parser.add_argument(
+        "--aux-targets",
+        nargs="+",
+        metavar="TARGET",
+        help="those that the model was trained with, in their order",
+        default=argparse.SUPPRESS,
+    )
     add_data_arguments(parser, split="validation")
     out = parser.add_argument_group("what is written")
     out.add_argument(
@@ -80,9 +87,15 @@ def run(args):
             f"{path} does not say which features it reads (it has no "
             "feature_names_in_). Fit it on a DataFrame."
         )
+    aux = [name for name in getattr(args, "aux_targets", []) if name != args.target]
+    if aux and hasattr(model, "update"):
+        raise ValueError(
+            f"{path} holds a walk-forward experiment, which goes on with the targets of "
+            "one column: leave --aux-targets out."
+        )
     bunch = load(
         args,
-        targets=[args.target],
+        targets=[args.target, *aux],
         feature_set=[str(name) for name in names],
         drop_unresolved=True,
     )
@@ -91,7 +104,8 @@ def run(args):
     if hasattr(model, "update"):
         model = _update(model, X, y)
     else:
-        model = _go_on(model, X, y, path, hasattr(args, "eras"))
+        aux = bunch.target[aux] if aux else None
+        model = _go_on(model, X, y, aux, path, hasattr(args, "eras"))
     save_model(model, out)
     print(f"wrote {out}")
     if export is not None:
@@ -127,8 +141,10 @@ _COUNTS = [
 ]
 
 
-def _go_on(model, X, y, path, eras_were_named):
+def _go_on(model, X, y, aux, path, eras_were_named):
     """Go on with a model that knows its eras, or is told which are new."""
+    import numpy as np
+
     from sknumerai.cli._table import format_table, score_models, summarize
     from sknumerai.exceptions import UnknownHorizonError
     from sknumerai.model_selection import embargo_for, go_on
@@ -161,7 +177,13 @@ def _go_on(model, X, y, path, eras_were_named):
             scores = score_models(y[far], pred)
             title = f"\nCORR before the update, eras {scores.index[0]} to"
             print(format_table(summarize(scores), f"{title} {scores.index[-1]}"))
-    model = go_on(model, X, y)
-    labels = check_eras(None, X).labels
+    given = {} if aux is None else {"aux_targets": aux}
+    model = go_on(model, X, y, **given)
+    eras = check_eras(None, X)
+    if fitted_eras(model) is None:
+        # of models that know no eras, as `sknumerai train` does
+        before = eras.numbers if seen is None else seen
+        model.eras_seen_ = np.union1d(before, eras.numbers)
+    labels = eras.labels
     print(f"\nwent on with eras {labels[0]} to {labels[-1]}")
     return model

@@ -83,7 +83,7 @@ def check_target(y, caller, *, allow_gaps=False):
         Name to begin error messages with.
 
     allow_gaps : bool, default=False
-        Whether an array of one target may have them too, as pandas objects may.
+        Whether one target may have them too.
 
     Returns
     -------
@@ -93,6 +93,8 @@ def check_target(y, caller, *, allow_gaps=False):
     if y is None:
         raise ValueError(f"{caller} requires y to be passed, but the target y is None.")
     if isinstance(y, pd.Series | pd.DataFrame):
+        if y.ndim == 1 and not allow_gaps:
+            refuse_gaps(pd.isna(y).to_numpy(), caller)
         return y
     y = check_array(
         y,
@@ -102,8 +104,30 @@ def check_target(y, caller, *, allow_gaps=False):
         input_name="y",
     )
     if y.ndim == 1 and not allow_gaps:
+        refuse_gaps(pd.isna(y), caller)
         assert_all_finite(y, input_name="y")
     return y
+
+
+def refuse_gaps(missing, caller):
+    """Refuse a target that is not known in some rows.
+
+    Not every regressor looks: LightGBM takes NaN for 0.
+
+    Parameters
+    ----------
+    missing : ndarray of bool
+        Which rows have none.
+
+    caller : str
+        Name to begin error messages with.
+    """
+    if missing.any():
+        raise ValueError(
+            f"{caller}: Input y contains NaN ({int(missing.sum())} of {len(missing)} "
+            "rows). Unresolved rows cannot be learned from: drop them, e.g. "
+            "X = X[y.notna()]; y = y[y.notna()]."
+        )
 
 
 def fit_members(owner, tasks):

@@ -21,6 +21,7 @@ from sknumerai.ensemble._members import (
     check_weights,
     fit_members,
     read_rows,
+    refuse_gaps,
 )
 from sknumerai.model_selection._folds import as_slice
 from sknumerai.preprocessing._tables import find_eras, read_table
@@ -328,11 +329,7 @@ def _known_rows(columns, names, caller):
             yield None
             continue
         if len(columns) == 1:
-            raise ValueError(
-                f"{caller}: Input y contains NaN ({int(missing.sum())} of "
-                f"{len(missing)} rows). Unresolved rows cannot be learned from: drop "
-                "them, e.g. X = X[y.notna()]; y = y[y.notna()]."
-            )
+            refuse_gaps(missing, caller)
         if missing.all():
             raise ValueError(
                 f"{caller}: the target {name!r} is NaN in all {len(missing)} rows. "

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.ensemble._delegation import DelegatingRegressor, params_of
-from sknumerai.ensemble._members import check_same_rows
+from sknumerai.ensemble._members import check_same_rows, check_target
 from sknumerai.preprocessing._feature_groups import column_names, positions_of_either
 from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._neutralize_in_table import (
@@ -156,6 +156,7 @@ class NeutralizedRegressor(DelegatingRegressor):
         """
         caller = f"{type(self).__name__}.fit"
         read_table(self, X, reset=True)
+        check_target(y, caller)
         check_same_rows(X, y, groups, caller)
         full = not isinstance(self.proportion, Mapping) and self.proportion == 1
         if self.max_exposure is not None and (self.top_k is not None or not full):

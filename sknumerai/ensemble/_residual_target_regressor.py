@@ -14,7 +14,12 @@ from sklearn.utils.validation import (
 )
 
 from sknumerai.ensemble._delegation import DelegatingRegressor, params_of
-from sknumerai.ensemble._members import check_same_rows, check_target, rows_of_params
+from sknumerai.ensemble._members import (
+    check_same_rows,
+    check_target,
+    refuse_gaps,
+    rows_of_params,
+)
 from sknumerai.model_selection._folds import as_slice
 from sknumerai.preprocessing import residualize_target
 from sknumerai.preprocessing._feature_groups import positions_of
@@ -226,13 +231,7 @@ def _rows_with(residual, y, caller):
     main = np.asarray(residual)
     main = main if main.ndim == 1 else main[:, 0]
     known = np.asarray(y) if np.ndim(y) == 1 else np.asarray(y)[:, 0]
-    n_missing = int(pd.isna(known).sum())
-    if n_missing:
-        raise ValueError(
-            f"{caller}: Input y contains NaN ({n_missing} of {len(known)} rows). "
-            "Unresolved rows cannot be learned from: drop them, e.g. "
-            "X = X[y.notna()]; y = y[y.notna()]."
-        )
+    refuse_gaps(pd.isna(known), caller)
     kept = np.flatnonzero(~pd.isna(main))
     if len(kept) == len(main):
         return None

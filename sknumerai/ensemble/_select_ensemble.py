@@ -65,8 +65,9 @@ def select_ensemble(
 
     aggregate : {"mean", "sharpe"} or callable, default="mean"
         How the scores of eras become the score to raise: their mean, its ratio to their
-        standard deviation, or a function of one model's scores. Eras without a score
-        are left out.
+        standard deviation, or a function of one model's scores. An era in which no
+        model has a score is left out; where some have one, it counts 0 for the others:
+        a constant prediction earns nothing, and all are compared on the same eras.
 
     ranks : {"uniform", "gaussian"}, default="gaussian"
         What is averaged, as in :class:`RankAveragingRegressor`.
@@ -164,7 +165,7 @@ class _Score:
 
     def __init__(self, metric, y, eras, aggregate):
         self.metric, self.y, self.aggregate = metric, y, aggregate
-        self.groups = eras.codes
+        self.groups, self.scored = eras.codes, None
 
     def __call__(self, averages):
         # sums of ranks tie, and rounding must not tell them apart
@@ -180,11 +181,17 @@ class _Score:
                 f"{f'shape {scores.shape}' if scores.ndim else 'one number'}."
             )
         scores = scores.reshape(-1, n_models)
-        return np.array([self._of(column[~np.isnan(column)]) for column in scores.T])
+        if self.scored is None:
+            # the single models are the first ones
+            self.scored = ~np.isnan(scores).all(axis=1)
+        scores = scores[self.scored]
+        none = np.isnan(scores).all(axis=0)
+        scores = np.nan_to_num(scores[:, ~none], nan=0.0)
+        found = np.full(n_models, np.nan)
+        found[~none] = [self._of(column) for column in scores.T]
+        return found
 
     def _of(self, scores):
-        if not len(scores):
-            return np.nan
         if callable(self.aggregate):
             return float(self.aggregate(scores))
         if self.aggregate == "mean":

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sknumerai.exceptions import InterruptedFitWarning, LeakageWarning
+from sknumerai.exceptions import (
+    InterruptedFitWarning,
+    LeakageError,
+    LeakageWarning,
+)
 from sknumerai.model_selection._checkpoints import fingerprint_of, sample_of
 from sknumerai.model_selection._embargo import embargo_or_usual
 from sknumerai.model_selection._folds import (
@@ -117,6 +121,47 @@ def parts_of(cv, X, y, split_params):
         Part(*(as_slice(part) for part in triple), both, cv.valid_size, embargo)
         for triple, (both, _) in zip(triples, pairs)
     ]
+
+
+def refuse_to_go_back(parts, rows, caller):
+    """Refuse folds whose test rows the weights that they begin with have learned.
+
+    Parameters
+    ----------
+    parts : list of Part
+        In the order of the folds.
+
+    rows : Rows
+        All rows. Without eras only the rows themselves are compared.
+
+    caller : str
+        Name to begin error messages with.
+
+    Raises
+    ------
+    LeakageError
+        If a fold is tested or validated on an era that a fold before it was trained on,
+        or on one before it, or if it ends its training earlier, nearer to its test.
+    """
+    if rows.eras.n_eras > 1:
+        position, what = rows.eras.numbers[rows.eras.codes], "era"
+    else:
+        position, what = np.arange(rows.n_samples), "row"
+    reached = None
+    for split, part in enumerate(parts):
+        last = int(position[part.train].max())
+        if reached is not None:
+            held_out = [p for p in (part.valid, part.test) if p is not None]
+            first = min(int(position[p].min()) for p in held_out)
+            if first <= reached or last < reached:
+                raise LeakageError(
+                    f"{caller}: fold {split} is trained up to {what} {last} and held "
+                    f"out from {what} {first} on, but it goes on from weights that "
+                    f"have learned up to {what} {reached}. Use a splitter whose folds "
+                    "go forward in time, such as GroupTimeSeriesSplit, or "
+                    "warm_start=False."
+                )
+        reached = last if reached is None else max(last, reached)
 
 
 def part_of_update(cv, rows, reached, caller):

@@ -53,8 +53,8 @@ class WarmStart:
             raise ValueError(
                 f"{caller}: {name} cannot go on from what it has learned: it has no "
                 f"parameter warm_start, and its fit takes none of {list(PREVIOUS)}. "
-                "Use warm_start=False to fit each fold from scratch, or a network, "
-                "LightGBM or XGBoost."
+                "Use a network, LightGBM or XGBoost, or fit from scratch (in a "
+                "walk-forward by warm_start=False)."
             )
         elif name in ITERATIONS or "n_estimators" in self.own:
             self.growing = ITERATIONS.get(name, "n_estimators")

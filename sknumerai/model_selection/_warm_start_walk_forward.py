@@ -16,7 +16,11 @@ from tqdm.auto import tqdm
 
 from sknumerai.model_selection._checkpoints import Checkpoints, identity_of
 from sknumerai.model_selection._folds import check_splitter
-from sknumerai.model_selection._routing import groups_to_predict, route
+from sknumerai.model_selection._routing import (
+    groups_to_predict,
+    has_parameter,
+    route,
+)
 from sknumerai.model_selection._scorers import check_scorers
 from sknumerai.model_selection._walk_forward_fold import (
     Part,
@@ -25,6 +29,7 @@ from sknumerai.model_selection._walk_forward_fold import (
     fit_fold,
     part_of_update,
     parts_of,
+    refuse_to_go_back,
     score_fold,
 )
 from sknumerai.model_selection._warm_start import WarmStart
@@ -214,6 +219,10 @@ class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         MissingErasError
             If no eras are found.
 
+        LeakageError
+            If folds do not go forward in time, so that one would begin with weights that
+            have learned its test eras.
+
         ValueError
             If the estimator cannot go on from what it has learned, or `checkpoint_dir`
             holds another experiment.
@@ -222,6 +231,8 @@ class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         rows, cv, split_params = self._rows(X, y, groups, fit_params, caller, True)
         warm = WarmStart(self.estimator, self.warm_start, caller)
         parts = parts_of(cv, X, y, split_params)
+        if self.warm_start:
+            refuse_to_go_back(parts, rows, caller)
         store = self._open_store(cv, rows, caller)
         pickled, before, folds, n_resumed = None, "", [], 0
         bar = tqdm(
@@ -400,7 +411,10 @@ class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             # a splitter of eras will say what it lacks; others take rows as they are
             eras = one_era(n_samples)
             given = np.zeros(n_samples, dtype=int)
-            score_params = {name: {"groups": given} for name in scorers}
+            score_params = {
+                name: {"groups": given} if has_parameter(scorer, "groups") else {}
+                for name, scorer in scorers.items()
+            }
         return Rows(X, y, eras, groups, params, scorers, score_params), cv, split_params
 
     def _open_store(self, cv, rows, caller):

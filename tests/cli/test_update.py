@@ -4,11 +4,14 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMRegressor
 from sklearn.linear_model import Ridge
 
 from sknumerai.model_selection import GroupTimeSeriesSplit, WarmStartWalkForward
 from sknumerai.neural_network import MLPRegressor
 from tests.cli.running import TARGET, figures, run
+
+AUX = "target_ender_60"
 
 
 @pytest.fixture
@@ -67,6 +70,42 @@ def test_a_walk_forward_experiment(folder, rows, here, capsys):
     assert "scored on eras 0025 to 0030 (test): score" in out
     assert "fitted to eras 0023 to 0026" in out
     assert len(joblib.load("walk.pkl").fold_table_) == 3
+
+
+def test_trees_know_all_eras_they_have_learned_from(folder, rows, here, capsys):
+    """After an update the file had to be told which eras are new."""
+    X, y = rows
+    model = LGBMRegressor(n_estimators=2, verbose=-1).fit(
+        X.loc[:"0018"], y.loc[:"0018"]
+    )
+    joblib.dump(model, "model.pkl")
+    both = ["--target", TARGET, "--split", "train", "validation"]
+    code, _, err = run(capsys, "update", "model.pkl", folder, *both, "--eras", "19-24")
+    assert code == 0, err
+    assert joblib.load("model.pkl").eras_seen_.tolist() == list(range(19, 25))
+    code, out, err = run(capsys, "update", "model.pkl", folder, *both)
+    assert code == 0, err
+    assert "went on with eras 0025 to 0030" in out
+    assert joblib.load("model.pkl").eras_seen_.tolist() == list(range(19, 31))
+
+
+def test_a_network_of_several_targets_goes_on_with_them(
+    folder, rows, bunch, here, capsys
+):
+    X, y = rows
+    aux = bunch.target[[AUX]]
+    first = X.loc[:"0024"].index
+    joblib.dump(net().fit(X.loc[first], y.loc[first], aux_targets=aux), "model.pkl")
+    code, out, err = run(
+        capsys, "update", "model.pkl", folder, "--target", TARGET, "--aux-targets", AUX
+    )
+    assert code == 0, err
+    assert "went on with eras 0025 to 0030" in out
+    by_hand = net().fit(X.loc[first], y.loc[first], aux_targets=aux)
+    by_hand.set_params(warm_start=True)
+    by_hand.fit(X.loc["0025":], y.loc["0025":], aux_targets=aux)
+    updated = joblib.load("model.pkl")
+    np.testing.assert_array_equal(updated.predict(X), by_hand.predict(X))
 
 
 def test_what_cannot_go_on(folder, rows, here, capsys):

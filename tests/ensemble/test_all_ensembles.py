@@ -30,6 +30,22 @@ class Failing(Ridge):
         raise KeyboardInterrupt
 
 
+class Careless(Ridge):
+    """Looks at nothing."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.n_fitted_ = len(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+def clone_with(model, member):
+    name = "a" if hasattr(model, "estimators") else "estimator"
+    return sklearn.clone(model).set_params(**{name: member})
+
+
 def ensembles(member):
     return [
         EnsembleSelectionRegressor([("a", member)], CV),
@@ -70,6 +86,17 @@ def test_a_fit_that_fails_leaves_what_was_fitted(model, data):
     with pytest.raises(KeyboardInterrupt):
         fresh.fit(X, y)
     assert vars(fresh).keys() == vars(sklearn.clone(model)).keys()
+
+
+@each
+@pytest.mark.parametrize("as_array", [False, True])
+def test_unresolved_rows_are_refused_whatever_the_member_does(model, data, as_array):
+    """LightGBM takes NaN for 0, and era boosting then learned from these eras alone."""
+    y = data.target.copy()
+    y.loc["0015":] = np.nan
+    model = clone_with(model, Careless())
+    with pytest.raises(ValueError, match=r"y contains NaN \(20 of 160 rows\)"):
+        model.fit(data.data, y.to_numpy() if as_array else y, groups=data.eras)
 
 
 @each

@@ -138,3 +138,24 @@ def test_bad_input_is_named(data):
         select_ensemble(models, y, n_initial=0)
     with pytest.raises(ValueError, match="indexes of predictions"):
         select_ensemble(models, y.iloc[::-1])
+
+
+@pytest.mark.parametrize("method", ["greedy", "exhaustive"])
+def test_a_model_that_is_constant_in_its_bad_eras_is_not_judged_by_the_good(
+    data, method
+):
+    models = data.models.copy()
+    eras = models.index.get_level_values("era")
+    scores = numerai_corr_score(data.target, models["m5"], aggregate=None)
+    good = scores.index[np.argsort(-scores.to_numpy().ravel())[:2]]
+    models["sneaky"] = models["m5"].where(eras.isin(good), 0.5)
+    found = select_ensemble(models, data.target, method=method)
+    expected = scores.loc[good].to_numpy().sum() / 10
+    assert_allclose(found.single_scores["sneaky"], expected)
+    # an era that nobody can be scored in counts for none
+    y = data.target.copy()
+    y.loc["0001"] = 0.5
+    without = select_ensemble(models.drop("0001"), y.drop("0001"), method=method)
+    pd.testing.assert_series_equal(
+        select_ensemble(models, y, method=method).single_scores, without.single_scores
+    )

@@ -16,13 +16,19 @@ import sklearn
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
-from sklearn.linear_model import GammaRegressor, PoissonRegressor, Ridge
+from sklearn.linear_model import (
+    GammaRegressor,
+    PoissonRegressor,
+    Ridge,
+    SGDRegressor,
+)
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, GradientNormClipping
 
 from sknumerai.datasets import make_numerai
-from sknumerai.exceptions import MissingErasError
+from sknumerai.exceptions import LeakageError, MissingErasError
 from sknumerai.metrics import (
     numerai_corr_score,
     numerai_corr_scorer,
@@ -31,6 +37,7 @@ from sknumerai.metrics import (
 )
 from sknumerai.model_selection import (
     GroupTimeSeriesSplit,
+    PurgedGroupKFold,
     WarmStartWalkForward,
     era_cross_validate,
 )
@@ -250,6 +257,31 @@ def test_what_is_inside_an_estimator_tells_experiments_apart(
         WarmStartWalkForward(first, cv, **given).fit(X, y)
     with pytest.raises(ValueError, match="holds another experiment"):
         WarmStartWalkForward(second, cv, **given).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        PurgedGroupKFold(3, embargo=2),
+        list(
+            GroupTimeSeriesSplit(3, test_size=4, embargo=2).split(
+                np.arange(2000), groups=np.repeat(np.arange(1, 51), 40)
+            )
+        )[::-1],
+        KFold(3),
+    ],
+    ids=["partition", "reversed", "rows"],
+)
+def test_folds_that_go_back_in_time_are_refused(data, cv):
+    """Weights of the folds before had learned the test eras: scores of .8 in sample."""
+    X, y = data.data, data.target
+    if isinstance(cv, KFold):
+        X, y = X.to_numpy(), y.to_numpy()
+    walk = WarmStartWalkForward(SGDRegressor(), cv, scoring="r2", verbose=0)
+    with pytest.raises(LeakageError, match=r"fold 1 .* goes on from weights"):
+        walk.fit(X, y)
+    cold = clone(walk).set_params(warm_start=False).fit(X, y)
+    assert len(cold.fold_table_) == 3
 
 
 def test_what_is_stored_can_be_read(data, tmp_path):
@@ -491,7 +523,7 @@ def test_fit_params_are_cut_and_count(data, tmp_path):
 
 def test_wrong_calls_say_what_is_wrong(data):
     X, y = data.data, data.target
-    with pytest.raises(ValueError, match=r"Ridge cannot go on .* Use warm_start=False"):
+    with pytest.raises(ValueError, match=r"Ridge cannot go on .* by warm_start=False"):
         WarmStartWalkForward(Ridge(), CV).fit(X, y)
     with pytest.raises(MissingErasError):
         WarmStartWalkForward(net(max_epochs=1), CV).fit(X.to_numpy(), y.to_numpy())
