@@ -125,8 +125,8 @@ def submit_predictions(
 
     Notes
     -----
-    Keys are not logged and appear in no message. The record is
-    ``<data home>/submissions/<model id>.jsonl``.
+    Predictions go to the Classic tournament. Keys are not logged and appear in no
+    message. The record is ``<data home>/submissions/<model id>.jsonl``.
 
     Examples
     --------

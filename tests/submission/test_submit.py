@@ -1,8 +1,10 @@
 """The client against a server on loopback: real numerapi, real requests."""
 
 import copy
+import errno
 import json
 import logging
+import os
 import pickle
 import traceback
 
@@ -284,6 +286,28 @@ def test_damaged_record(numerai, predictions, tmp_path):
     with pytest.raises(SubmissionError, match=r"Line 2 of the record .* is damaged"):
         submit(numerai, predictions, tmp_path)
     assert len(numerai.submissions) == 1
+
+
+@pytest.mark.parametrize("n_good", [0, 1])
+def test_full_disk(numerai, predictions, tmp_path, monkeypatch, n_good):
+    """Without a record nothing is sent; with half of it the server is asked."""
+    fsync, calls = os.fsync, []
+
+    def full(number):
+        calls.append(number)
+        if len(calls) > n_good:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        submit(numerai, predictions, tmp_path)
+    monkeypatch.undo()
+    assert len(numerai.submissions) == n_good
+    assert not list((tmp_path / "submissions").glob("*.part*"))
+    sent = submit(numerai, predictions, tmp_path)
+    assert sent.submission_id == "s0" and len(numerai.submissions) == 1
+    assert sent.already_sent is bool(n_good)
 
 
 def test_numerapi_as_it_comes(numerai, monkeypatch):
