@@ -322,6 +322,18 @@ def test_numerapi_as_it_comes(numerai, monkeypatch):
     assert logging.getLogger().handlers == handlers
 
 
+def test_keys_go_to_the_server_only(numerai, predictions, tmp_path, monkeypatch):
+    """A ~/.netrc does not replace them, a redirection does not take them along."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert submit(numerai, predictions, tmp_path).submission_id == "s0"
+    numerai.faults["account"] = [302]
+    with pytest.raises(SubmissionError, match=r"refused the request \(HTTP 302\)"):
+        submit(numerai, predictions, tmp_path)
+
+
 def test_addresses_and_clients(numerai, predictions, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="not encrypted"):
         Client((PUBLIC, SECRET), url="http://api.example.com")
