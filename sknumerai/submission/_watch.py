@@ -81,6 +81,9 @@ def watch(client, submit, log, *, last=None, stopped=None, poll=POLL):
             raise
         except ConnectionError as error:
             once(f"the server cannot be reached, trying again: {error}")
+        except OSError as error:
+            # another watcher downloads the same file, the disk is full for a while
+            once(f"round {number}: trying again, {error}")
         if not stopped():
             client.clock.wait(client.clock.spread(poll))
 

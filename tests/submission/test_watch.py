@@ -118,6 +118,21 @@ def test_predictions_that_are_not_ready(numerai, tmp_path):
     ]
 
 
+def test_a_file_that_another_process_downloads(numerai, tmp_path):
+    answers = [OSError("live.parquet is being downloaded by another process.")] * 2
+
+    def submit(number):
+        if answers:
+            raise answers.pop()
+        return Watcher.submit(watcher, number)
+
+    watcher = type("W", (), {"numerai": numerai, "home": tmp_path})
+    assert Watcher(numerai, tmp_path, 4, submit=submit).lines == [
+        "round 1340: trying again, live.parquet is being downloaded by another process.",
+        "round 1340: sent, 40 rows, submission s0",
+    ]
+
+
 def test_what_does_not_pass_by_itself_ends_it(numerai, tmp_path):
     def submit(number):
         raise SubmissionError("refused")
