@@ -96,9 +96,10 @@ def export_model(
 
     verify : bool, default=True
         Whether to load the file in a fresh process where sknumerai, skorch and optuna
-        cannot be imported, and to compare its predictions of `sample` with those made
-        here, and to warn of modules that it imports from a folder of yours. It takes
-        the seconds that Python takes to import what the model needs.
+        cannot be imported and no graphics card is seen, to compare its predictions of
+        `sample` with those made here, and to warn of modules that it imports from a
+        folder of yours. It takes the seconds that Python takes to import what the
+        model needs. Versions are yours, not Numerai's: for those see `preflight`.
 
     Returns
     -------
@@ -125,6 +126,10 @@ def export_model(
     SubmissionError
         If a part of the model cannot be pickled, or if the file does not load or
         predicts otherwise in the fresh process. Nothing is written then.
+
+    See Also
+    --------
+    preflight : Tries the file with the versions and limits that Numerai has.
 
     Notes
     -----

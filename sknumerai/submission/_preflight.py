@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from sknumerai.exceptions import SubmissionError
+from sknumerai.submission._fresh import NO_GRAPHICS_CARD
 from sknumerai.submission._image_environment import image_environment, python_of
 from sknumerai.submission._images import image_pins, needed_packages
 from sknumerai.submission._preflight_answer import (
@@ -51,7 +52,7 @@ def preflight(
 
     The file is loaded and called in a process of its own, in a clean virtual
     environment with the versions of Numerai's image, without sknumerai, on one
-    processor, without internet, within Numerai's limits of memory and time. What comes
+    processor, without graphics card and internet, within Numerai's limits of memory and time. What comes
     back is checked as Numerai's runner and server do. Read more in the user guide,
     "Submission".
 
@@ -198,6 +199,7 @@ def preflight(
         (folder / "empty").mkdir()
         environ = {name: os.environ[name] for name in KEPT if name in os.environ}
         environ |= {f"{name}_NUM_THREADS": "1" for name in THREADS}
+        environ |= NO_GRAPHICS_CARD
         code, killed, peak, seconds = run_watched(
             [str(python), "-I", str(RUNNER), str(folder)],
             folder=folder / "empty",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xgboost
 from numerai_tools import submissions
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -86,6 +87,7 @@ MODELS = {
     "lightgbm": lambda: lightgbm.LGBMRegressor(
         n_estimators=5, min_child_samples=5, verbose=-1, n_jobs=1
     ),
+    "xgboost": lambda: xgboost.XGBRegressor(n_estimators=5, n_jobs=1),
 }
 
 

@@ -166,6 +166,7 @@ def test_one_processor_an_empty_folder_and_no_keys(tmp_path, monkeypatch):
 assert os.listdir(".") in ([], ["output.txt"])
 assert "NUMERAI_SECRET_KEY" not in os.environ
 assert os.environ["OMP_NUM_THREADS"] == "1"
+assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
 if hasattr(os, "sched_getaffinity"):
     assert len(os.sched_getaffinity(0)) == 1
 assert set(benchmark.index) == set(live.index)
