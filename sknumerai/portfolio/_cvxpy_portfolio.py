@@ -4,6 +4,8 @@
 
 import copy
 import functools
+import pickle
+import warnings
 
 import numpy as np
 import torch
@@ -14,7 +16,10 @@ from sknumerai.utils import import_optional
 _CALLER = "CvxpyPortfolio"
 # Values that break what a parameter promises by no more are rounding.
 _ROUNDING = 1e-6
+# Shares of a certificate that are less than this are rounding.
 _CERTIFICATE = 1e-3
+_PARTS = ("problem", "_inputs", "_outputs", "_layer")
+_PACKED = "_packed"
 
 
 class CvxpyPortfolio(nn.Module):
@@ -77,7 +82,8 @@ class CvxpyPortfolio(nn.Module):
     stocks without a score with a parameter for the largest weight that is 0.
 
     All is computed on the CPU in float64; solutions have the type and device of the
-    values. Layers can be copied and pickled, where cvxpylayers is installed.
+    values. Layers can be copied and pickled; a model that was trained with one can be
+    loaded without cvxpy, as long as the layer is not called.
 
     References
     ----------
@@ -179,9 +185,27 @@ class CvxpyPortfolio(nn.Module):
         device = next((v.device for v in given if v.device.type != "cpu"), "cpu")
         return tuple(x.to(dtype=like, device=device) for x in solutions)
 
+    def __getstate__(self):
+        # in bytes that are read where they are needed: a model that was trained with
+        # the layer can be loaded where cvxpy is not installed
+        state = dict(self.__dict__)
+        if _PACKED not in state:
+            state[_PACKED] = pickle.dumps({name: state.pop(name) for name in _PARTS})
+        return state
+
+    def __getattr__(self, name):
+        if name in _PARTS and _PACKED in self.__dict__:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+                self.__dict__.update(pickle.loads(self.__dict__[_PACKED]))
+            del self.__dict__[_PACKED]
+            return self.__dict__[name]
+        return super().__getattr__(name)
+
     def __deepcopy__(self, memo):
         # the problem does not change: copies share it
-        for part in (self.problem, self._inputs, self._outputs, self._layer):
+        for name in _PARTS:
+            part = getattr(self, name)
             memo[id(part)] = part
         other = type(self).__new__(type(self))
         memo[id(self)] = other

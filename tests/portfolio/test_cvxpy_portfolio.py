@@ -1,7 +1,9 @@
 """Gradients of the user's own problems: differences, our own optimizer, cvxpylayers."""
 
+import ast
 import copy
 import pickle
+import subprocess
 import sys
 import warnings
 
@@ -304,10 +306,34 @@ def test_copies():
     leaves = Leaves()
     layer, values = leaves.layer(*_problem("tracking_error", leaves))
     (expected,) = layer(*values)
-    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+    pickled = pickle.dumps(pickle.loads(pickle.dumps(layer)))
+    for other in (copy.deepcopy(layer), pickle.loads(pickled), copy.copy(layer)):
         assert other is not layer
         torch.testing.assert_close(other(*values)[0], expected)
     assert "weights[8]" in repr(layer) and "gross[]" in repr(layer)
+
+
+def test_a_pickle_needs_cvxpy_only_when_it_is_called(tmp_path):
+    leaves = Leaves()
+    layer, values = leaves.layer(*_problem("gross", leaves))
+    (expected,) = layer(*values)
+    path = tmp_path / "layer.pkl"
+    path.write_bytes(pickle.dumps((layer, [v.detach() for v in values])))
+    code = f"""
+import pickle, sys
+layer, values = pickle.load(open({str(path)!r}, "rb"))
+assert "cvxpy" not in sys.modules
+print(layer(*values)[0].tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    np.testing.assert_allclose(
+        ast.literal_eval(done.stdout), expected.tolist(), atol=1e-14
+    )
 
 
 def test_settings_of_clarabel():
@@ -322,11 +348,42 @@ def test_settings_of_clarabel():
     layer = CvxpyPortfolio(*parts, solver_args={"max_iter": 2})
     with pytest.raises(ValueError, match="MaxIterations"):
         layer(np.arange(N), 1.0)
-    # loose tolerances are polished away
-    loose = {"tol_gap_abs": 1e-5, "tol_gap_rel": 1e-5, "tol_feas": 1e-5}
-    exact = CvxpyPortfolio(*parts)(leaves.values["scores"], 1.0)[0]
-    rough = CvxpyPortfolio(*parts, solver_args=loose)(leaves.values["scores"], 1.0)[0]
-    torch.testing.assert_close(rough, exact)
+
+
+@pytest.mark.parametrize("tol", [1e-1, 1e-2, 1e-3])
+def test_wrong_guesses_of_the_active_constraints_are_corrected(tol):
+    # at loose tolerances Clarabel's solution misreads many
+    loose = {"tol_gap_abs": tol, "tol_gap_rel": tol, "tol_feas": tol}
+    for seed in range(5):
+        leaves = Leaves(50, seed=seed)
+        value, constraints = _problem("bounds", leaves)
+        problem = cp.Problem(cp.Maximize(value), constraints)
+        parts = problem, problem.parameters(), [leaves.w]
+        values = [leaves.values[p.name()] for p in parts[1]]
+        rough = CvxpyPortfolio(*parts, solver_args=loose)(*values)[0]
+        exact = CvxpyPortfolio(*parts)(*values)[0]
+        torch.testing.assert_close(rough, exact, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("gross", [1 + 1e-8, 1 - 1e-8])
+def test_limits_that_nearly_say_the_same(gross):
+    # one short position at its limit of 0.5 nearly is the limit of gross: both seem
+    # active, and cannot be
+    leaves = Leaves()
+    w = leaves.w
+    layer, _ = leaves.layer(
+        leaves.scores @ w - cp.sum_squares(w),
+        [leaves.neutral, cp.norm1(w) <= leaves.gross, cp.norm_inf(w) <= 0.5],
+    )
+    scores = np.r_[-9.0, np.linspace(0.5, 1.0, N - 1)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (weights,) = layer(
+            torch.tensor(scores), torch.tensor(gross, dtype=torch.float64)
+        )
+    expected = -min(0.5, gross / 2)
+    assert abs(weights[0] - expected) < 1e-14
+    assert abs(weights[1:].sum() + expected) < 1e-14
 
 
 def test_problems_that_are_refused():
