@@ -54,7 +54,9 @@ def image_environment(image, pins, *, data_home=None):
     home.mkdir(exist_ok=True)
     part = home / f".{folder.name}.part-{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        _run([sys.executable, "-m", "venv", str(part)], "make a virtual environment")
+        # -I: a file of the user's called re.py must not come before Python's own
+        venv = [sys.executable, "-I", "-m", "venv", str(part)]
+        _run(venv, "make a virtual environment")
         python = str(python_of(part))
         # wheels only: a build from source takes hours or fails late
         pip = [python, "-I", "-m", "pip", "install", "--quiet", "--only-binary=:all:"]

@@ -15,8 +15,10 @@ from tests.submission.every import CHECK, write_every
 from tests.submission.frames import make_live
 from tests.submission.pickles import write_callable
 
-# built for the processor only, a few hundred MB
-TORCH = "2.13.0"
+# Built for the processor only, a few hundred MB. Without "+cpu" pip may fetch several GB
+# for graphics cards. Elsewhere it is found by
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+TORCH = "2.13.0+cpu"
 PINS = {"numpy": "1.0"}
 
 
@@ -41,6 +43,8 @@ def test_made_once(made, tmp_path):
     python = image_environment("3.11", PINS, data_home=tmp_path)
     assert python.exists()
     assert len(made) == 2
+    # modules that lie where the user works are not looked at
+    assert all("-I" in command for command in made)
     assert made[1][-1] == "numpy==1.0"
     assert image_environment("3.11", PINS, data_home=tmp_path) == python
     assert len(made) == 2
