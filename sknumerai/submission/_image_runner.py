@@ -18,7 +18,8 @@ import time
 import traceback
 
 FAILED = 3
-SYNTHETIC_ROWS = 5000
+# a round has 6,700 to 7,300
+SYNTHETIC_ROWS = 7500
 
 
 class _Refuse:
@@ -102,11 +103,24 @@ def _predict(folder, question, answer):
     if n_arguments not in (1, 2):
         raise TypeError(f"The callable takes {n_arguments} arguments.")
     start = stage("predict")
-    predictions = model(*(live, benchmark)[:n_arguments])
+    predictions = _call(model, live, benchmark, n_arguments, pd)
     answer["predict_seconds"] = stage("look at the predictions") - start
     answer["n_rows"] = len(live)
     _look(folder, predictions, answer, np, pd)
     answer["stage"] = "done"
+
+
+def _call(model, live, benchmark, n_arguments, pd):
+    """Call it once an era and put the answers together, as Numerai's runner does."""
+    if "era" not in live.columns or live["era"].nunique() < 2:
+        return model(*(live, benchmark)[:n_arguments])
+    answers = []
+    for _, rows in live.groupby("era"):
+        same = benchmark[benchmark.index.isin(rows.index)]
+        answers.append(model(*(rows, same)[:n_arguments]))
+        if type(answers[-1]) is not pd.DataFrame:
+            return answers[-1]
+    return pd.concat(answers)
 
 
 def _frames(folder, question, model, np, pd):
@@ -153,12 +167,28 @@ def _look(folder, predictions, answer, np, pd):
     answer["n_nan"] = int(predictions.isna().to_numpy().sum())
     if not predictions.size:
         return
-    first = pd.to_numeric(predictions.iloc[:, 0], errors="coerce")
+    answer["no_numbers"] = _no_numbers(predictions.iloc[:, 0], pd)
+    if answer["no_numbers"]:
+        values = np.full(len(predictions), np.nan)
+    else:
+        first = pd.to_numeric(predictions.iloc[:, 0], errors="coerce")
+        values = first.to_numpy(np.float64, na_value=np.nan)
     np.savez(
         os.path.join(folder, "predictions.npz"),
         ids=np.array([str(name) for name in predictions.index]),
-        values=first.to_numpy(np.float64, na_value=np.nan),
+        values=values,
     )
+
+
+def _no_numbers(column, pd):
+    """Why the column cannot be compared with 0 and 1 as Numerai's runner does."""
+    if pd.api.types.is_complex_dtype(column.dtype):
+        return str(column.dtype)
+    try:
+        column.between(0, 1)
+    except TypeError as error:
+        return f"{column.dtype}; {error}"
+    return None
 
 
 def _versions(packages):

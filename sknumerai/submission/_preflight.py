@@ -52,9 +52,9 @@ def preflight(
 
     The file is loaded and called in a process of its own, in a clean virtual
     environment with the versions of Numerai's image, without sknumerai, on one
-    processor, without graphics card and internet, within Numerai's limits of memory and time. What comes
-    back is checked as Numerai's runner and server do. Read more in the user guide,
-    "Submission".
+    processor, without graphics card and internet, within Numerai's limits of memory and
+    time, once an era, as Numerai's runner calls it. What comes back is checked as the
+    runner and the server do. Read more in the user guide, "Submission".
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def preflight(
         run: give only files that you wrote.
 
     live : DataFrame, str or path-like, default=None
-        Live features, or the path of `live.parquet`. By default 5,000 rows of random
+        Live features, or the path of `live.parquet`. By default 7,500 rows of random
         codes of the features that the file says it reads.
 
     live_benchmark_models : DataFrame, str or path-like, default=None
@@ -144,7 +144,7 @@ def preflight(
     ...     path = export_model(model, f"{folder}/predict.pkl", verify=False)
     ...     report = preflight(path, environment=sys.executable)
     >>> report.ok, report.n_arguments, report.n_rows
-    (True, 2, 5000)
+    (True, 2, 7500)
     """
     _check_limits(memory_limit, time_limit, n_arguments)
     path = Path(path)

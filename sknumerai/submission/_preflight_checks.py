@@ -50,13 +50,19 @@ def check_predictions(predictions, answer, live_ids):
             f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}. Rank them last, after "
             "any neutralization."
         )
-    n_words = int(np.isnan(values).sum())
-    if n_words and not answer["n_nan"]:
-        problems.append(f"{n_words} predictions are no numbers.")
-    if len(values) > 1 and np.nanmin(values, initial=np.inf) == np.nanmax(
-        values, initial=-np.inf
-    ):
-        problems.append("All predictions are the same, which Numerai refuses.")
+    if answer["no_numbers"]:
+        problems.append(
+            "The first column holds no real numbers, which Numerai's runner cannot "
+            f"compare with 0 and 1 (it is of type {answer['no_numbers']}). Return "
+            "floating-point numbers."
+        )
+    finite = values[np.isfinite(values)]
+    # as the validators of numerai-tools ask it
+    if len(finite) > 1 and np.isclose(0, finite.std(ddof=1)):
+        problems.append(
+            "All predictions are the same or nearly so (the standard deviation is "
+            f"{finite.std(ddof=1):.3g}), which Numerai refuses. Rank them."
+        )
     problems += _check_headers(answer)
     return problems + _check_ids(predictions.index, live_ids)
 

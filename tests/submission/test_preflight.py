@@ -76,7 +76,7 @@ def test_one_argument_synthetic_rows_and_other_versions(data, tmp_path, monkeypa
     export_model(model, path, n_arguments=1, neutralize=neutralize, verify=False)
     report = run(path, None)
     assert report.ok
-    assert (report.n_arguments, report.n_rows) == (1, 5000)
+    assert (report.n_arguments, report.n_rows) == (1, 7500)
     assert any(f"numpy {np.__version__} for 1.0" in text for text in report.remarks)
 
 
@@ -257,7 +257,7 @@ GOOD_FRAME = pd.DataFrame({"prediction": np.linspace(0, 1, 30)}, index=LIVE.inde
         (GOOD_FRAME - 0.1, "3 predictions of the first column are outside"),
         (GOOD_FRAME * np.inf, "predictions"),
         (GOOD_FRAME * 0 + 0.5, "All predictions are the same"),
-        (GOOD_FRAME.astype(str) + "x", "30 predictions are no numbers"),
+        (GOOD_FRAME.astype(str) + "x", "first column holds no real numbers"),
         (GOOD_FRAME.rename(columns=str.upper), "columns are .'PREDICTION'"),
         (GOOD_FRAME.rename_axis(None), r"name \[None\]"),
         (GOOD_FRAME.iloc[1:], "1 of 30 live ids have no prediction"),
@@ -270,6 +270,48 @@ def test_what_is_refused(predictions, match, tmp_path):
     assert pd.Series(problems).str.contains(match).any(), problems
     assert look(GOOD_FRAME, tmp_path) == []
     assert look(GOOD_FRAME.iloc[::-1], tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", [str, object, "category", complex])
+def test_strings_categories_and_complex_are_refused(kind, tmp_path):
+    """They look like numbers; the runner's comparison with 0 and 1 fails."""
+    frame = GOOD_FRAME.astype(str) if kind is object else GOOD_FRAME
+    problems = look(frame.astype(kind), tmp_path)
+    assert len(problems) == 1
+    assert "no real numbers" in problems[0]
+    # these it compares
+    assert look(GOOD_FRAME.astype("Float64"), tmp_path) == []
+    assert look(GOOD_FRAME.astype(object), tmp_path) == []
+
+
+def test_nearly_constant_predictions_are_refused(tmp_path):
+    """The validators of the server ask for a standard deviation not close to 0."""
+    frame = 0.5 + 1e-9 * GOOD_FRAME
+    problems = look(frame, tmp_path)
+    assert len(problems) == 1
+    assert "nearly so" in problems[0]
+    assert look(0.5 + 1e-5 * GOOD_FRAME, tmp_path) == []
+
+
+def test_called_once_an_era(tmp_path):
+    """A file that cannot take two eras at once, as the runner never gives it."""
+    body = f"""
+assert live["era"].nunique() == 1, "two eras at once"
+assert set(benchmark.index) == set(live.index), "other rows of the benchmark"
+{GOOD}
+"""
+    path = write_callable(tmp_path / "predict.pkl", body)
+    two = LIVE.assign(era=["Y", "X"] * 15)
+    report = run(path, two)
+    assert report.problems == []
+    assert report.predictions.groupby(two["era"]).nunique().tolist() == [15, 15]
+    calls = []
+
+    def bad(live):
+        calls.append(live["era"].unique().tolist())
+
+    assert _image_runner._call(bad, two, two, 1, pd) is None
+    assert calls == [["X"]]
 
 
 @pytest.mark.parametrize(
