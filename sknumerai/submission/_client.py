@@ -5,7 +5,7 @@
 import itertools
 import logging
 import os
-from pathlib import Path
+import re
 from urllib.parse import urlsplit
 
 import numerapi
@@ -22,6 +22,22 @@ TIMEOUT = (10, 60)
 UPLOAD_TIMEOUT = (10, 600)
 ATTEMPTS = 6
 LONGEST_WAIT = 300
+# GraphQL servers say with HTTP 200 what others say with 5xx and 429
+_TRANSIENT = re.compile(
+    "internal server error|internal error|something went wrong|time-?out|timed out|"
+    "unavailable|try again|too many requests|rate limit",
+    re.IGNORECASE,
+)
+_UNSENT = re.compile("too many requests|rate limit", re.IGNORECASE)
+# what every account and model has
+_NEVER_NULL = {
+    "account",
+    "model",
+    "submission_upload_auth",
+    "computePickleUploadAuth",
+    "computePickleDockerImages",
+    "computePickleDataVersions",
+}
 _ABOUT_KEYS = (
     "session",
     "authent",
@@ -85,17 +101,22 @@ class Client(numerapi.NumerAPI):
         self.show_progress_bars = False
         self.global_data_dir = "."
 
-    def raw_query(self, query, variables=None, authorization=False, **ignored):
+    def raw_query(self, query, variables=None, authorization=False, *, check=None, **_):
         """Send a question to the server, see numerapi.
 
         Questions are repeated after errors of the server or the network. Changes
-        (mutations) are not, unless the server surely did not see them.
+        (mutations) are not, unless the server surely did not see them. `check` is
+        called before each attempt.
         """
         if authorization and not self.token:
             raise ValueError("This question to Numerai needs keys.")
         body = {"query": query, "variables": variables}
 
+        change = query.lstrip().startswith("mutation")
+
         def ask():
+            if check is not None:
+                check()
             response = self._request(
                 "POST",
                 self.url,
@@ -110,13 +131,28 @@ class Client(numerapi.NumerAPI):
                 answer = None
             if not isinstance(answer, dict) or not {"data", "errors"} & set(answer):
                 raise _FailedAttempt("the answer is no answer of the API")
+            self._look(answer, change)
             return answer
 
-        change = query.lstrip().startswith("mutation")
         answer = self.repeat(ask, "Numerai's server", once=change)
         if answer.get("errors"):
             raise RefusedError(self._say_errors(answer["errors"]))
         return answer
+
+    def _look(self, answer, change):
+        """Raise if the answer says that another attempt may go better."""
+        if answer.get("errors"):
+            text = self._say_errors(answer["errors"])
+            if _TRANSIENT.search(text) and KEYS not in text:
+                unsent = _UNSENT.search(text) is not None
+                raise _FailedAttempt(text.rstrip("."), unsent=unsent)
+            return
+        data = answer.get("data")
+        if not isinstance(data, dict):
+            raise _FailedAttempt("the answer is empty")
+        for name, value in data.items():
+            if value is None and (change or name in _NEVER_NULL):
+                raise _FailedAttempt(f"the answer to {name} is empty")
 
     def repeat(self, action, whom, *, once=False):
         """Call until it works, waiting longer each time.
@@ -171,8 +207,8 @@ class Client(numerapi.NumerAPI):
             Returns the server's ``{"filename": ..., "url": ...}``; asked anew for each
             attempt, because addresses expire.
 
-        content : bytes or pathlib.Path
-            What is uploaded. A file is not read into memory.
+        content : bytes or file
+            What is uploaded. A file, open for reading, is not read into memory.
 
         Returns
         -------
@@ -188,11 +224,9 @@ class Client(numerapi.NumerAPI):
                 headers["x_compute_id"] = os.environ["NUMERAI_COMPUTE_ID"]
             request = {"timeout": UPLOAD_TIMEOUT, "headers": headers}
             request["auth"] = _Sign(None)
-            if isinstance(content, Path):
-                with open(content, "rb") as file:
-                    self._request("PUT", place["url"], data=file, **request)
-            else:
-                self._request("PUT", place["url"], data=content, **request)
+            if not isinstance(content, bytes):
+                content.seek(0)
+            self._request("PUT", place["url"], data=content, **request)
             return place["filename"]
 
         return self.repeat(upload, "Numerai's storage")
@@ -213,12 +247,14 @@ class Client(numerapi.NumerAPI):
         if code >= 500:
             wait = _retry_after(response)
             raise _FailedAttempt(f"an error of the server (HTTP {code})", wait=wait)
-        if code in (401, 403) and method == "POST":
+        signed = method == "POST" and kwargs["auth"].has_keys
+        if code in (401, 403) and signed:
             raise RefusedError(
                 f"Numerai's server refused the keys (HTTP {code}). {KEYS}"
             )
         if not 200 <= code < 300:
-            said = self.token.hide(" ".join(response.text[:300].split()))
+            # hidden before it is cut: half a key is not recognized
+            said = " ".join(self.token.hide(response.text).split())[:300]
             raise RefusedError(
                 f"{'Numerai' if method == 'POST' else 'The storage'} refused the "
                 f"request (HTTP {code}): {said or 'no reason given'}"
@@ -249,6 +285,7 @@ class _Sign(requests.auth.AuthBase):
 
     def __init__(self, keys):
         self._keys = keys
+        self.has_keys = keys is not None
 
     def __call__(self, request):
         if self._keys is not None:

@@ -110,6 +110,8 @@ def _read(path):
             lines = file.read().splitlines()
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no file of keys {path}.") from None
+    except IsADirectoryError:
+        raise ValueError(f"keys must be a file. {path} is a folder.") from None
     except UnicodeDecodeError:
         raise ValueError(f"The file of keys {path} is no text.") from None
     found = {}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from numerapi.utils import parse_datetime_string
 
@@ -21,6 +21,10 @@ query($tournament: Int!) {
 }
 """
 POLL = 300
+
+
+class RoundUnknownError(ConnectionError):
+    """The server does not say which round is open."""
 
 
 @dataclass(frozen=True)
@@ -57,28 +61,48 @@ def open_round(client):
     ------
     RoundClosedError
         If none is.
+
+    RoundUnknownError
+        If the server answers something else.
     """
     try:
         rounds = client.raw_query(_QUERY, {"tournament": client.tournament_id})
         rounds = (rounds["data"] or {}).get("rounds")
     except RefusedError as error:
         # between two rounds the server answers with an error
-        raise RoundClosedError(f"No round is open. {error}") from error
+        if "not open" in str(error):
+            raise RoundClosedError(f"No round is open. {error}") from error
+        raise RoundUnknownError(
+            f"Numerai's server does not say which round is open: {error}"
+        ) from error
     raw = rounds[0] if rounds else None
     if raw is None:
         raise RoundClosedError("No round is open: Numerai's server names none.")
-    opens = parse_datetime_string(raw["openTime"])
-    closes = parse_datetime_string(raw["closeStakingTime"])
+    try:
+        number = int(raw["number"])
+        opens = _time(raw["openTime"])
+        closes = _time(raw["closeStakingTime"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RoundUnknownError(
+            f"Numerai's server describes the round in a way that is not known: {raw}"
+        ) from error
     now = client.clock.now()
     if not opens < now < closes:
         done = "opens" if now <= opens else "was open until"
         when = opens if now <= opens else closes
         raise RoundClosedError(
-            f"Round {raw['number']} {done} {when:%Y-%m-%d %H:%M} UTC, it is "
+            f"Round {number} {done} {when:%Y-%m-%d %H:%M} UTC, it is "
             f"{now:%Y-%m-%d %H:%M} UTC. Nothing was sent.",
-            number=raw["number"],
+            number=number,
         )
-    return Round(int(raw["number"]), closes)
+    return Round(number, closes)
+
+
+def _time(text):
+    time = parse_datetime_string(text)
+    if time is None:
+        raise ValueError("no time")
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def wait_for_round(client, poll=POLL):

@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import hashlib
+import os
 import re
-import sys
 from pathlib import Path
 
 from sklearn.utils import Bunch
 
 from sknumerai.exceptions import SubmissionError
 from sknumerai.submission._client import make_client
+from sknumerai.submission._images import needed_packages, running_minor
 from sknumerai.submission._record import Record
 from sknumerai.submission._submit import find_model, register_once
 
@@ -63,8 +64,9 @@ def upload_model(
     """Upload an exported model, which Numerai then runs every day.
 
     The image (the Python and packages that it runs with) and the data version are
-    looked up in the server's lists before anything is sent. The same file is not
-    uploaded twice for the same model, image and data version.
+    looked up in the server's lists before anything is sent. A file is not uploaded
+    again where it is the last one that was uploaded for the model, with the same image
+    and data version, and the server still has it.
 
     Read more in the user guide, "Daily submission".
 
@@ -82,11 +84,11 @@ def upload_model(
 
     docker_image : str, default=None
         Name or id of the image: "Python 3.12", or "3.12". By default the one of the
-        running Python's minor version, which is right for a file that this Python
-        wrote. Another one cannot run it.
+        minor version of Python that :func:`export_model` wrote the file with, and for
+        files of others of the running one. Another one cannot run it.
 
     replace : bool, default=False
-        Whether a file that was uploaded before is uploaded again.
+        Whether a file that was uploaded last is uploaded again.
 
     keys : path, tuple of str or None, default=None
         See :func:`submit_predictions`.
@@ -107,10 +109,11 @@ def upload_model(
     ------
     SubmissionError
         If the server has no image of this Python, no such data version or model, if it
-        refuses the file, or another process is sending.
+        refuses the file, if the file was written by another Python than the image's or
+        changes while it is sent, or if another process is sending.
 
     FileNotFoundError, ValueError
-        If there is no such file, it is empty or is not called ``.pkl``.
+        If there is no such file, it is no whole pickle or is not called ``.pkl``.
 
     ConnectionError
         If the server cannot be reached. The next call goes on from there.
@@ -122,8 +125,8 @@ def upload_model(
 
     Notes
     -----
-    The file is sent as it is and not opened: loading a pickle runs code. Try it before,
-    as :func:`export_model` does.
+    The file is sent as it is and not loaded, which would run its code: which Python
+    wrote it is read without that. Try it before, with :func:`preflight`.
 
     References
     ----------
@@ -138,29 +141,46 @@ def upload_model(
     FileNotFoundError: upload_model: there is no file no_such.pkl.
     """
     path = _check_path(path)
-    client = make_client(api, keys)
-    model_id = find_model(client, model)
-    images = client.model_upload_docker_images()
-    versions = client.model_upload_data_versions()
-    image = _choose_image(docker_image, images)
-    version = None if data_version is None else _choose(data_version, versions)
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    entry = {
+    if not (docker_image is None or isinstance(docker_image, str)):
+        raise TypeError(
+            f"{CALLER}: docker_image must be text, such as '3.12'. Got {docker_image!r}."
+        )
+    # one file is looked at and sent, also where another takes its name meanwhile
+    with open(path, "rb", buffering=0) as file:
+        made_by = _made_by(file, path)
+        client = make_client(api, keys)
+        model_id = find_model(client, model)
+        images = client.model_upload_docker_images()
+        versions = client.model_upload_data_versions()
+        image = _choose_image(docker_image, images, made_by, path.name)
+        version = None if data_version is None else _choose(data_version, versions)
+        return _upload(
+            client,
+            (file, path.name),
+            {"model": model, "model_id": model_id},
+            (image, images[image]),
+            (version, versions.get(version)),
+            replace,
+            data_home,
+        )
+
+
+def _upload(client, source, entry, image, version, replace, data_home):
+    """Send the file unless it is there."""
+    file, name = source
+    entry |= {
         "kind": "model",
-        "model": model,
-        "model_id": model_id,
         "round": None,
-        "digest": digest,
-        "n_bytes": path.stat().st_size,
-        "docker_image": image,
-        "data_version": version,
+        "digest": _digest(file),
+        "n_bytes": os.fstat(file.fileno()).st_size,
+        "docker_image": image[0],
+        "data_version": version[0],
     }
-    with Record(model_id, data_home).alone() as record:
+    with Record(entry["model_id"], data_home).alone() as record:
         before = None if replace else _uploaded_before(client, record, entry)
         if before is not None:
             return _result(before, already_sent=True)
-        _send(client, record, entry, path, images[image], versions.get(version))
+        _send(client, record, entry, file, name, image[1], version[1])
     return _result(entry, already_sent=False)
 
 
@@ -175,15 +195,46 @@ def _check_path(path):
     return path
 
 
-def _choose_image(asked, images):
-    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+def _digest(file):
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _made_by(file, path):
+    """Minor version of the Python that wrote an export, or None; runs no code."""
+    try:
+        # the duplicate is closed there, and shares its place with ours
+        return needed_packages(os.dup(file.fileno()), {})[2]
+    except ValueError as error:
+        raise ValueError(
+            f"{CALLER}: {path} is no whole pickle ({error.__cause__}). Write it with "
+            "export_model."
+        ) from error
+
+
+def _choose_image(asked, images, made_by, file):
+    name = _find_image(asked, images, made_by, file)
+    number = re.search(r"(?<![\d.])3\.\d+", name)
+    if made_by and number and number.group() != made_by:
+        raise SubmissionError(
+            f"{CALLER}: {file} was written by Python {made_by} and cannot run in the "
+            f"image {name!r}: code in it runs on the minor version that wrote it and "
+            f"crashes others. Leave docker_image out, or export with Python "
+            f"{number.group()}."
+        )
+    return name
+
+
+def _find_image(asked, images, made_by, file):
+    minor = made_by or running_minor()
     wanted = minor if asked is None else asked
     if re.fullmatch(r"\d+\.\d+", wanted):
         number = re.compile(rf"(?<![\d.]){re.escape(wanted)}(?![\d])")
         found = [name for name in images if number.search(name)]
         if len(found) == 1:
             return found[0]
-        here = "This is" if asked is None else "Asked for was"
+        here = f"{file} was written by" if made_by else "This is"
+        here = here if asked is None else "Asked for was"
         raise SubmissionError(
             f"{CALLER}: {here} Python {wanted}, and Numerai has "
             f"{'no image' if not found else 'several images'} of that number among "
@@ -205,9 +256,10 @@ def _choose(asked, listed, what="data_version"):
 
 
 def _uploaded_before(client, record, entry):
-    same = ("kind", "digest", "docker_image", "data_version")
+    """The last upload for the model, if it is this one and the server has it."""
+    same = ("digest", "docker_image", "data_version")
     for old in reversed(record.entries()):
-        if any(old.get(name) != entry[name] for name in same):
+        if old["kind"] != "model":
             continue
         if old["state"] == "sending":
             found = _find(client, old)
@@ -217,20 +269,28 @@ def _uploaded_before(client, record, entry):
                 old.update(state="sent", submission_id=found)
             record.save(old)
         if old["state"] == "sent":
-            return old
+            if any(old.get(name) != entry[name] for name in same):
+                return None
+            there = [item["id"] for item in _pickles(client, entry["model_id"])]
+            return old if old["submission_id"] in there else None
     return None
 
 
-def _send(client, record, entry, path, image_id, version_id):
+def _send(client, record, entry, file, name, image_id, version_id):
     model_id = entry["model_id"]
     entry["known"] = [item["id"] for item in _pickles(client, model_id)]
 
     def ask_where():
-        variables = {"filename": path.name, "modelId": model_id}
+        variables = {"filename": name, "modelId": model_id}
         answer = client.raw_query(_AUTH, variables, authorization=True)
         return answer["data"]["computePickleUploadAuth"]
 
-    entry["filename"] = client.store(ask_where, path)
+    entry["filename"] = client.store(ask_where, file)
+    if _digest(file) != entry["digest"]:
+        raise SubmissionError(
+            f"{CALLER}: {name} was changed while it was sent. It was not registered. "
+            "Upload it again."
+        )
     variables = {
         "filename": entry["filename"],
         "tournament": client.tournament_id,

@@ -8,7 +8,7 @@ import time
 
 from sknumerai.exceptions import RoundClosedError
 from sknumerai.submission._record import BusyError
-from sknumerai.submission._rounds import POLL, open_round
+from sknumerai.submission._rounds import POLL, RoundUnknownError, open_round
 from sknumerai.submission._submit import SentOtherwiseError
 
 
@@ -71,7 +71,10 @@ def watch(client, submit, log, *, last=None, stopped=None, poll=POLL):
                 done, said = sent.round, None
         except RoundClosedError as error:
             # the time of asking is part of the message: said once for a closed round
-            once(f"waiting: no round is open (after round {error.number or done})")
+            after = error.number or done
+            text = "waiting: no round is open"
+            text += "" if after is None else f" (after round {after})"
+            once(text if error.number else f"{text}. {error}")
         except SentOtherwiseError as error:
             log(f"round {number}: {error}")
             done, said = number, None
@@ -79,6 +82,8 @@ def watch(client, submit, log, *, last=None, stopped=None, poll=POLL):
             once(f"round {number}: waiting, {error}")
         except BrokenPipeError:  # the reader of the log has left
             raise
+        except RoundUnknownError as error:
+            once(f"trying again: {error}")
         except ConnectionError as error:
             once(f"the server cannot be reached, trying again: {error}")
         except OSError as error:

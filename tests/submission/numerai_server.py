@@ -4,7 +4,8 @@ Only what it is asked in full counts as done: `submissions` and `pickles` are wh
 has registered, `stored` what its storage holds. `faults` maps the name of a question
 (or "put") to a list of what goes wrong next: a number (HTTP status), "cut" (the
 connection is closed before the request is read to its end), "lost" (it acts, and closes
-without an answer), "slow" (it acts, and does not answer in time), "garbage", or None.
+without an answer), "slow" (it acts, and does not answer in time), "garbage", a dict (which is
+the answer, and it does not act), or None.
 """
 
 import io
@@ -160,7 +161,7 @@ class FakeNumerai:
         self.asked.append(name)
         fault = self.faults.get(name) or [None]
         fault = fault.pop(0)
-        if isinstance(fault, int) or fault in ("garbage", "cut"):
+        if isinstance(fault, int) or fault in ("garbage", "cut") or type(fault) is dict:
             return fault, None
         if token != f"Token {PUBLIC}${SECRET}" and name not in (
             "rounds", "listDatasets", "dataset", "submissionScores",
@@ -208,6 +209,8 @@ def serving():
             fault, answer = fake.handle(body["query"], body["variables"], token)
             if isinstance(fault, int):
                 self.respond(fault, b"<html>down</html>")
+            elif isinstance(fault, dict):
+                self.respond(200, json.dumps(fault).encode())
             elif fault == "garbage":
                 self.respond(200, b"<html>hello</html>")
             elif fault in ("cut", "lost"):

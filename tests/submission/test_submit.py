@@ -2,10 +2,12 @@
 
 import copy
 import errno
+import inspect
 import json
 import logging
 import os
 import pickle
+import re
 import traceback
 
 import numerapi
@@ -14,7 +16,7 @@ import pandas as pd
 import pytest
 
 from sknumerai.exceptions import RoundClosedError, SubmissionError
-from sknumerai.submission import submit_predictions
+from sknumerai.submission import _rounds, _submit, _upload_model, submit_predictions
 from sknumerai.submission._client import Client
 from tests.submission.numerai_server import MODEL_ID, PUBLIC, SECRET, serving
 
@@ -347,3 +349,125 @@ def test_addresses_and_clients(numerai, predictions, tmp_path, monkeypatch):
     # numerai's server of the test lives in the past; the real clock sees it closed
     with pytest.raises(RoundClosedError):
         submit(numerai, predictions, tmp_path, api=None)
+
+
+ISE = {"data": None, "errors": [{"message": "Internal server error"}]}
+SCHEMA = 'Cannot query field "closeStakingTime" on type "Round".'
+
+
+def test_question_that_the_server_does_not_know_is_no_closed_round(
+    numerai, predictions, tmp_path
+):
+    """It was "No round is open", for which a scheduled job does not ring."""
+    numerai.round_error = SCHEMA
+    for wait in (False, True):
+        with pytest.raises(ConnectionError, match="does not say which.*Cannot query"):
+            submit(numerai, predictions, tmp_path, wait=wait)
+    numerai.round_error = None
+    for code in (403, 401, 400, 404, 302):
+        numerai.faults["rounds"] = [code]
+        with pytest.raises(ConnectionError, match=f"HTTP {code}") as info:
+            submit(numerai, predictions, tmp_path)
+        # that question carries none
+        assert "keys" not in str(info.value)
+    assert numerai.clock.waits == []
+
+
+STEPS = ["rounds", "account", "submissions", "submission_upload_auth"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_internal_server_error_of_graphql_is_tried_again(
+    numerai, predictions, tmp_path, step
+):
+    numerai.faults[step] = [ISE, ISE]
+    assert submit(numerai, predictions, tmp_path).submission_id == "s0"
+    assert len(numerai.clock.waits) == 2
+
+
+@pytest.mark.parametrize("acts", [False, True])
+@pytest.mark.parametrize("text", ["Internal server error", "Request timed out"])
+def test_internal_server_error_of_a_change_is_asked_about(
+    numerai, predictions, tmp_path, monkeypatch, acts, text
+):
+    register, calls = numerai.answer, []
+
+    def answer(name, variables):
+        if name == "create_submission":
+            calls.append(register(name, variables) if acts or calls else None)
+            if len(calls) == 1:
+                raise ValueError(text)
+            return calls[-1]
+        return register(name, variables)
+
+    monkeypatch.setattr(numerai, "answer", answer)
+    assert submit(numerai, predictions, tmp_path).submission_id == "s0"
+    assert len(numerai.submissions) == 1
+    assert [e["state"] for e in entries(tmp_path)] == ["sent"]
+
+
+@pytest.mark.parametrize(
+    "step", ["account", "submission_upload_auth", "create_submission", "submissions"]
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_empty_answer_is_tried_again(numerai, predictions, tmp_path, step, whole):
+    name = "model" if step == "submissions" else step
+    numerai.faults[step] = [{"data": None if whole else {name: None}}]
+    assert submit(numerai, predictions, tmp_path).submission_id == "s0"
+    assert len(numerai.clock.waits) == 1
+
+
+def test_times_without_zone_are_utc(numerai, predictions, tmp_path):
+    numerai.opens = numerai.opens.replace(tzinfo=None)
+    times = {"openTime": "2026-09-01T12:00:00", "closeStakingTime": None}
+    numerai.faults["rounds"] = [{"data": {"rounds": [{"number": 1, **times}]}}]
+    with pytest.raises(ConnectionError, match="describes the round"):
+        submit(numerai, predictions, tmp_path)
+    times["closeStakingTime"] = "2026-09-01T14:00:00"
+    numerai.faults["rounds"] = [{"data": {"rounds": [{"number": 1, **times}]}}]
+    assert submit(numerai, predictions, tmp_path).round == 1
+
+
+def test_key_at_the_end_of_what_the_server_says(numerai):
+    client = numerai.client(("PUBLIC", "S" * 40))
+
+    class Response:
+        status_code = 400
+        text = "x" * 280 + " " + "S" * 40
+        headers = {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("requests.request", lambda *args, **kwargs: Response())
+        with pytest.raises(SubmissionError, match="x") as info:
+            client.get_models()
+    assert "SS" not in str(info.value)
+
+
+def test_folder_of_keys(tmp_path):
+    with pytest.raises(ValueError, match=r"must be a file.* is a folder"):
+        Client(str(tmp_path))
+
+
+def _queries(text):
+    """Questions in a source, without blanks and the names of what is not sent."""
+    found = re.findall(r'=\s*"""\s*((?:query|mutation)\b.*?)"""', text, re.DOTALL)
+    found = [re.sub(r"[\s,]+", "", query) for query in found]
+    # of submissions for other days
+    optional = ("$dataDatestamp:Int", "dataDatestamp:$dataDatestamp")
+    for part in optional:
+        found = [query.replace(part, "") for query in found]
+    return found
+
+
+@pytest.mark.parametrize(
+    "method, ours",
+    [
+        ("upload_predictions", _submit._CREATE),
+        ("model_upload", _upload_model._AUTH),
+        ("model_upload", _upload_model._CREATE),
+        ("check_round_open", _rounds._QUERY),
+    ],
+)
+def test_copied_questions_are_those_of_the_installed_numerapi(method, ours):
+    theirs = _queries(inspect.getsource(getattr(numerapi.NumerAPI, method)))
+    assert _queries(f'= """{ours}"""')[0] in theirs

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import pickle
 import sys
 
 import pytest
@@ -21,7 +22,7 @@ def numerai():
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "predict.pkl"
-    path.write_bytes(b"\x80\x05 a model" * 1000)
+    path.write_bytes(pickle.dumps(b"a model" * 1000))
     return path
 
 
@@ -37,9 +38,9 @@ def test_success(numerai, path):
     assert stored == path.read_bytes()
     assert sent.pickle_id == "p0" and sent.docker_image == f"Python {MINOR}"
     assert sent.digest == hashlib.sha256(stored).hexdigest()
-    (pickle,) = numerai.pickles
-    assert pickle["dockerImageId"] == "here" and pickle["dataVersionId"] == "d53"
-    assert pickle["modelId"] == MODEL_ID and pickle["tournament"] == 8
+    (new,) = numerai.pickles
+    assert new["dockerImageId"] == "here" and new["dataVersionId"] == "d53"
+    assert new["modelId"] == MODEL_ID and new["tournament"] == 8
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_not_uploaded_twice(numerai, path):
     # another data version is another upload, and so is one that is asked for
     assert not upload(numerai, path, data_version="v5.3").already_sent
     assert not upload(numerai, path, replace=True).already_sent
-    path.write_bytes(b"other")
+    path.write_bytes(pickle.dumps(b"other"))
     assert not upload(numerai, path).already_sent
     assert len(numerai.pickles) == 4
 
@@ -83,8 +84,8 @@ def test_not_uploaded_twice(numerai, path):
 def test_upload_again(numerai, path, fault):
     numerai.faults["put"] = [fault]
     upload(numerai, path)
-    (pickle,) = numerai.pickles
-    assert numerai.stored[pickle["filename"]] == path.read_bytes()
+    (new,) = numerai.pickles
+    assert numerai.stored[new["filename"]] == path.read_bytes()
 
 
 @pytest.mark.parametrize("fault", ["lost", "slow", 500])
@@ -126,3 +127,71 @@ def test_bad_files(numerai, path):
     with pytest.raises(ValueError, match="is empty"):
         upload(numerai, path)
     assert numerai.asked == []
+
+
+OTHER = "3.12" if MINOR != "3.12" else "3.13"
+
+
+def test_file_of_another_python_goes_to_its_image(numerai, path):
+    """It went to the image of the uploading Python, and crashed there."""
+    path.write_bytes(pickle.dumps({"python": OTHER}))
+    assert upload(numerai, path).docker_image == f"Python {OTHER}"
+    match = f"written by Python {OTHER} and cannot run in the image 'Python {MINOR}'"
+    for named in (MINOR, f"Python {MINOR}", "here"):
+        with pytest.raises(SubmissionError, match=match):
+            upload(numerai, path, docker_image=named)
+    numerai.images = {"Python 3.1": "i1"}
+    with pytest.raises(SubmissionError, match=f"predict.pkl was written by .* {OTHER}"):
+        upload(numerai, path)
+    assert len(numerai.pickles) == 1
+
+
+@pytest.mark.parametrize("content", [b"hello, no pickle", pickle.dumps("torn")[:-1]])
+def test_what_is_no_pickle_is_not_uploaded(numerai, path, content):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is no whole pickle"):
+        upload(numerai, path)
+    assert numerai.asked == []
+
+
+def test_going_back_to_an_older_model(numerai, path):
+    """It was "uploaded before", and the bad model stayed."""
+    other = path.with_name("other.pkl")
+    other.write_bytes(pickle.dumps(b"a bad model"))
+    upload(numerai, path)
+    upload(numerai, other)
+    back = upload(numerai, path)
+    assert not back.already_sent and back.pickle_id == "p2"
+    assert upload(numerai, path).already_sent
+    assert len(numerai.pickles) == 3
+
+
+def test_model_deleted_on_the_site_is_uploaded_again(numerai, path):
+    upload(numerai, path)
+    numerai.pickles.clear()
+    assert not upload(numerai, path).already_sent
+
+
+def test_file_replaced_while_it_is_sent(numerai, path):
+    """The new file was sent, and the digest of the old one recorded."""
+    content = path.read_bytes()
+    new = path.with_name("new")
+    new.write_bytes(pickle.dumps(b"new"))
+    numerai.faults["put"] = [500]
+    numerai.clock.on_wait = lambda: new.replace(path)
+    sent = upload(numerai, path)
+    (stored,) = numerai.stored.values()
+    assert stored == content and sent.digest == hashlib.sha256(content).hexdigest()
+
+
+def test_file_written_over_while_it_is_sent(numerai, path):
+    numerai.faults["put"] = [500]
+    numerai.clock.on_wait = lambda: path.write_bytes(pickle.dumps(b"new"))
+    with pytest.raises(SubmissionError, match="was changed while it was sent"):
+        upload(numerai, path)
+    assert not numerai.pickles
+
+
+def test_image_that_is_a_number(numerai, path):
+    with pytest.raises(TypeError, match=r"must be text, such as '3\.12'\. Got 3\.12"):
+        upload(numerai, path, docker_image=3.12)

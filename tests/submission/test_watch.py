@@ -167,3 +167,23 @@ def test_signals_wake_who_waits():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
             signals.wait(3600)
+
+
+def test_reason_why_no_round_is_known_is_said(numerai, tmp_path):
+    """The reason was dropped, and the watch waited in silence."""
+    numerai.round_error = 'Cannot query field "closeStakingTime" on type "Round".'
+
+    def mend():
+        numerai.round_error = None
+
+    watcher = Watcher(numerai, tmp_path, 4, {3: mend})
+    first, second = watcher.lines
+    assert "trying again" in first and "Cannot query field" in first
+    assert second == "round 1340: sent, 40 rows, submission s0"
+
+
+def test_between_two_rounds(numerai, tmp_path):
+    numerai.round_error = "Current round not open for submissions"
+    (line,) = Watcher(numerai, tmp_path, 3).lines
+    assert line.startswith("waiting: no round is open. ")
+    assert "not open for submissions" in line
