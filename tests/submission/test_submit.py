@@ -361,7 +361,7 @@ def test_question_that_the_server_does_not_know_is_no_closed_round(
     """It was "No round is open", for which a scheduled job does not ring."""
     numerai.round_error = SCHEMA
     for wait in (False, True):
-        with pytest.raises(ConnectionError, match="does not say which.*Cannot query"):
+        with pytest.raises(ConnectionError, match=r"does not say which.*Cannot query"):
             submit(numerai, predictions, tmp_path, wait=wait)
     numerai.round_error = None
     for code in (403, 401, 400, 404, 302):
