@@ -4,8 +4,10 @@
 
 import argparse
 import functools
+import hashlib
 import inspect
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +26,8 @@ EPILOG = (
     "open; 4 the server cannot be reached; 130 and 143 after Ctrl-C and SIGTERM"
 )
 CLOSED, UNREACHABLE = 3, 4
+# seconds for which a file that was changed may be half a file
+FRESH = 600
 
 
 def add_arguments(parser):
@@ -204,42 +208,42 @@ def _stubborn(client, signals, ask):
 
 
 def _submit(args, path, out, client, model_id, number):
-    """Predict, check and send for a round; what was sent before is not predicted."""
+    """Predict, check and send for a round.
+
+    Where the same file was sent to it before, nothing is predicted.
+    """
     from sklearn.utils import Bunch
 
-    from sknumerai.exceptions import RoundClosedError, SubmissionError
-    from sknumerai.submission import submit_predictions
+    from sknumerai.exceptions import RoundClosedError
     from sknumerai.submission._record import Record
     from sknumerai.submission._rounds import open_round
-    from sknumerai.submission._submit import sent_before
-    from sknumerai.submission._watch import NotReadyError
+    from sknumerai.submission._submit import sent_before, submit
 
     home = getattr(args, "data_home", None)
-    if path.suffix in PICKLES and not args.replace:
+    source = None
+    if path.suffix in PICKLES:
+        with open(path, "rb") as file:
+            source = hashlib.file_digest(file, "sha256").hexdigest()
+    if source is not None and not args.replace:
         with Record(model_id, home).alone() as record:
             before = sent_before(client, record, model_id, number)
-        if before is not None:
+        if before is not None and before.get("source") == source:
             return Bunch(**before, already_sent=True)
-    try:
-        clean, live = _predict(args, path, client, out)
-    except (SubmissionError, FileNotFoundError) as error:
-        if args.watch and path.suffix in TABLES:
-            # another program writes the file, and has not done so for this round
-            raise NotReadyError(str(error)) from error
-        raise
+    clean, live = _predict(args, path, client, out)
     if open_round(client).number != number:
         # a model may take hours, and these are the rows of the round before
         raise RoundClosedError(
             f"Round {number} closed while the predictions were made. Nothing was sent.",
             number=number,
         )
-    return submit_predictions(
+    return submit(
+        client,
         clean,
         model_id,
-        live=live,
+        live,
         replace=args.replace,
         data_home=home,
-        api=client,
+        source=source,
     )
 
 
@@ -248,11 +252,13 @@ def _predict(args, path, client, out):
     import pandas as pd
 
     from sknumerai.datasets import fetch_numerai
+    from sknumerai.exceptions import SubmissionError
     from sknumerai.submission import check_submission
+    from sknumerai.submission._watch import NotReadyError
 
     is_model = path.suffix in PICKLES
     if is_model:
-        model = open_model(path)
+        model = _open(args, path)
         if not callable(model):
             raise ValueError(
                 f"{path} holds a fitted {type(model).__name__}. Export it first, with "
@@ -284,11 +290,30 @@ def _predict(args, path, client, out):
     else:
         live = pd.read_parquet(files["live.parquet"], columns=[])
         predictions = path
-    clean = check_submission(predictions, live.index.to_frame(index=False))
+    try:
+        clean = check_submission(predictions, live.index.to_frame(index=False))
+    except (SubmissionError, FileNotFoundError, ValueError) as error:
+        if args.watch and not is_model:
+            # another program writes the file, and has not done so for this round, or
+            # is just doing it
+            raise NotReadyError(str(error)) from error
+        raise
     if out is not None:
         with whole_file(out) as part:
             clean.to_csv(part, index=False)
     return clean, live.index
+
+
+def _open(args, path):
+    """Load a model; one that is just being copied is waited for."""
+    from sknumerai.submission._watch import NotReadyError
+
+    try:
+        return open_model(path)
+    except ValueError as error:
+        if args.watch and time.time() - path.stat().st_mtime < FRESH:
+            raise NotReadyError(str(error)) from error
+        raise
 
 
 def _log(text):

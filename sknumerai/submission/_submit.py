@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from sknumerai.datasets import fetch_numerai
-from sknumerai.exceptions import SubmissionError
+from sknumerai.exceptions import RoundClosedError, SubmissionError
 from sknumerai.submission._check_submission import check_submission
 from sknumerai.submission._client import ATTEMPTS, AnswerLost, RefusedError, make_client
 from sknumerai.submission._record import Record
@@ -141,6 +141,48 @@ def submit_predictions(
     FileNotFoundError: There is no file of keys no_such_file.
     """
     client = make_client(api, keys)
+    return submit(
+        client,
+        predictions,
+        model,
+        live,
+        data_version=data_version,
+        replace=replace,
+        wait=wait,
+        data_home=data_home,
+    )
+
+
+def submit(
+    client,
+    predictions,
+    model,
+    live,
+    *,
+    data_version=None,
+    replace=False,
+    wait=False,
+    data_home=None,
+    source=None,
+):
+    """Check and send, see :func:`submit_predictions`.
+
+    Parameters
+    ----------
+    client : Client
+        Whom to ask.
+
+    predictions, model, live, data_version, replace, wait, data_home : object
+        As there.
+
+    source : str, default=None
+        Digest of the file that made the predictions, for the record.
+
+    Returns
+    -------
+    sent : sklearn.utils.Bunch
+        As there.
+    """
     model_id = find_model(client, model)
     current = wait_for_round(client) if wait else open_round(client)
     if live is None:
@@ -154,15 +196,19 @@ def submit_predictions(
         "round": current.number,
         "digest": hashlib.sha256(content).hexdigest(),
         "n_rows": len(clean),
+        "source": source,
     }
     with Record(model_id, data_home).alone() as record:
         before = sent_before(client, record, model_id, current.number)
         if before is not None and before["digest"] == entry["digest"]:
+            if source is not None:
+                before["source"] = source
+                record.save(before)
             LOGGER.info("round %d: sent before, %s", current.number, before["time"])
             return _result(before, already_sent=True)
         if not replace:
             _check_nothing_there(client, model_id, current.number, before)
-        _send(client, record, entry, content)
+        _send(client, record, entry, content, replace)
     LOGGER.info("round %d: sent, %s", current.number, entry["submission_id"])
     return _result(entry, already_sent=False)
 
@@ -214,7 +260,7 @@ def sent_before(client, record, model_id, number):
     mine = [e for e in entries if e["kind"] == "predictions" and e["round"] == number]
     if mine and mine[-1]["state"] == "sending":
         entry = mine[-1]
-        found = _find(client, model_id, entry["filename"])
+        found = _find(client, entry)
         if found is None:
             entry["state"] = "lost"
         else:
@@ -243,7 +289,7 @@ def _check_nothing_there(client, model_id, number, before):
         )
 
 
-def _send(client, record, entry, content):
+def _send(client, record, entry, content, replace):
     """Upload, register, and record before and after."""
     model_id = entry["model_id"]
     name = f"predictions_{entry['round']}.csv"
@@ -253,6 +299,9 @@ def _send(client, record, entry, content):
         ),
         content,
     )
+    # where names repeat, an older submission is not taken for this one
+    known = client.submission_ids(model_id) or () if replace else ()
+    entry["known"] = [s["id"] for s in known if s["filename"] == entry["filename"]]
     variables = {
         "filename": entry["filename"],
         "tournament": client.tournament_id,
@@ -260,14 +309,20 @@ def _send(client, record, entry, content):
         "triggerId": os.getenv("TRIGGER_ID"),
     }
 
+    def check():
+        # the server takes them for the round that is open now
+        if open_round(client).number != entry["round"]:
+            raise RoundClosedError(
+                f"Round {entry['round']} closed while its predictions were uploaded. "
+                "They were not registered.",
+                number=entry["round"],
+            )
+
     def create():
-        answer = client.raw_query(_CREATE, variables, authorization=True)
+        answer = client.raw_query(_CREATE, variables, authorization=True, check=check)
         return answer["data"]["create_submission"]["id"]
 
-    def find():
-        return _find(client, model_id, entry["filename"])
-
-    register_once(client, record, entry, create, find)
+    register_once(client, record, entry, create, lambda: _find(client, entry))
 
 
 def register_once(client, record, entry, create, find):
@@ -300,8 +355,9 @@ def register_once(client, record, entry, create, find):
         except AnswerLost as error:
             LOGGER.warning("%s The server is asked what it has.", error)
             lost = error
-        except RefusedError:
-            entry["state"] = "refused"
+        except (RefusedError, RoundClosedError) as error:
+            refused = isinstance(error, RefusedError)
+            entry["state"] = "refused" if refused else "closed"
             record.save(entry)
             raise
         client.pause(failures)
@@ -315,10 +371,12 @@ def register_once(client, record, entry, create, find):
     record.save(entry)
 
 
-def _find(client, model_id, filename):
-    """Id of the submission of a file, if the server has it."""
-    for submission in client.submission_ids(model_id) or ():
-        if submission["filename"] == filename:
+def _find(client, entry):
+    """Id of the submission of a file, if the server has one that it had not before."""
+    known = entry.get("known", ())
+    for submission in client.submission_ids(entry["model_id"]) or ():
+        new = submission["id"] not in known
+        if new and submission["filename"] == entry["filename"]:
             return submission["id"]
     return None
 

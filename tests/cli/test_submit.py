@@ -217,3 +217,65 @@ def test_status(numerai, table, capsys):
     assert "validationCorrMean 0.0312" in " ".join(out.split())
     assert "1339 2 0.0200 0.0200 no" in " ".join(out.split())
     assert len(pd.read_csv("status.csv")) == 2 + 4 + 1
+
+
+def test_corrected_model_in_the_same_round(numerai, model, here, capsys):
+    """It was "sent before", though the other model was."""
+    code, out, err = submit(capsys, model)
+    assert code == 0, err
+
+    def predict(live_features):
+        n = len(live_features)
+        values = (np.arange(n) + 0.5) / n
+        return pd.DataFrame({"prediction": values}, index=live_features.index)
+
+    (here / "corrected.pkl").write_bytes(cloudpickle.dumps(predict))
+    code, out, err = submit(capsys, "corrected.pkl")
+    assert code == 1 and "other predictions were sent" in err and "--replace" in err
+    code, out, err = submit(capsys, "corrected.pkl", "--replace")
+    assert code == 0 and "submission s1" in out, err
+    code, out, err = submit(capsys, "corrected.pkl")
+    assert code == 0 and "was sent before" in out, err
+    # another file with the same predictions is that submission, and known from then
+    (here / "again.pkl").write_bytes(cloudpickle.dumps((predict,)[0], protocol=4))
+    for _ in range(2):
+        code, out, err = submit(capsys, "again.pkl")
+        assert code == 0 and "was sent before" in out, err
+    assert len(numerai.submissions) == 2
+
+
+@pytest.mark.parametrize("kind", ["parquet", "empty csv", "torn csv", "pkl"])
+def test_watch_waits_for_a_file_that_is_being_written(
+    numerai, table, model, capsys, monkeypatch, kind
+):
+    """It ended, and later rounds were lost."""
+    path = model if kind == "pkl" else table
+    if kind == "parquet":
+        path = table.with_suffix(".parquet")
+        pd.read_csv(table, index_col="id").to_parquet(path)
+    whole = path.read_bytes()
+    if kind == "empty csv":
+        path.write_bytes(b"")
+    elif kind == "torn csv":
+        path.write_bytes(b"id,prediction\nlive0,0.5\nlive1,0.1,0.3,7\n")
+    else:
+        path.write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(Signals, "wait", lambda self, s: path.write_bytes(whole))
+    register = numerai.answer
+
+    def answer(name, variables):
+        if name == "create_submission":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return register(name, variables)
+
+    monkeypatch.setattr(numerai, "answer", answer)
+    code, out, err = submit(capsys, path, "--watch")
+    assert code == 143, err
+    assert "round 1340: waiting, " in out and "round 1340: sent" in out
+
+
+def test_watch_ends_with_a_model_that_stays_broken(numerai, model, capsys):
+    model.write_bytes(model.read_bytes()[:-10])
+    os.utime(model, (0, 0))
+    code, _, err = submit(capsys, model, "--watch")
+    assert code == 1 and "cannot be loaded" in err

@@ -103,7 +103,8 @@ def test_a_submission_of_another_computer_is_seen(numerai, predictions, tmp_path
 def test_errors_then_success(numerai, predictions, tmp_path, step, fault):
     numerai.faults[step] = [fault, 500]
     assert submit(numerai, predictions, tmp_path).submission_id == "s0"
-    assert numerai.asked.count(step) == 3
+    # the round is asked for once more before the submission is registered
+    assert numerai.asked.count(step) == 3 + (step == "rounds")
     # pauses grow: 1 and 2 seconds, spread by a quarter
     one, two = numerai.clock.waits
     assert 0.75 <= one <= 1.25 and 1.5 <= two <= 2.5
@@ -134,8 +135,8 @@ def test_answer_lost_after_it_was_registered(numerai, predictions, tmp_path, fau
 def test_question_lost_before_it_was_registered(numerai, predictions, tmp_path, fault):
     numerai.faults["create_submission"] = [fault]
     assert submit(numerai, predictions, tmp_path).submission_id == "s0"
-    asked = ["create_submission", "submissions", "create_submission"]
-    assert numerai.asked[-3:] == asked and len(numerai.submissions) == 1
+    asked = ["create_submission", "submissions", "rounds", "create_submission"]
+    assert numerai.asked[-4:] == asked and len(numerai.submissions) == 1
 
 
 def test_killed_between_registering_and_its_answer(numerai, predictions, tmp_path):
@@ -418,13 +419,12 @@ def test_empty_answer_is_tried_again(numerai, predictions, tmp_path, step, whole
 
 
 def test_times_without_zone_are_utc(numerai, predictions, tmp_path):
-    numerai.opens = numerai.opens.replace(tzinfo=None)
     times = {"openTime": "2026-09-01T12:00:00", "closeStakingTime": None}
     numerai.faults["rounds"] = [{"data": {"rounds": [{"number": 1, **times}]}}]
     with pytest.raises(ConnectionError, match="describes the round"):
         submit(numerai, predictions, tmp_path)
     times["closeStakingTime"] = "2026-09-01T14:00:00"
-    numerai.faults["rounds"] = [{"data": {"rounds": [{"number": 1, **times}]}}]
+    numerai.faults["rounds"] = [{"data": {"rounds": [{"number": 1, **times}]}}] * 2
     assert submit(numerai, predictions, tmp_path).round == 1
 
 
@@ -472,3 +472,40 @@ def _queries(text):
 def test_copied_questions_are_those_of_the_installed_numerapi(method, ours):
     theirs = _queries(inspect.getsource(getattr(numerapi.NumerAPI, method)))
     assert _queries(f'= """{ours}"""')[0] in theirs
+
+
+@pytest.mark.parametrize("step", ["put", "create_submission"])
+@pytest.mark.parametrize("fault", [500, 429])
+@pytest.mark.parametrize("closes", [False, True])
+def test_round_changes_while_it_is_sent(
+    numerai, predictions, tmp_path, step, fault, closes
+):
+    """Predictions of one round were registered in the next."""
+    numerai.faults[step] = [fault]
+
+    def change():
+        numerai.clock.on_wait = None
+        if closes:
+            numerai.closes = numerai.clock.time
+        else:
+            numerai.next_round()
+
+    numerai.clock.on_wait = change
+    with pytest.raises(RoundClosedError, match="Round 1340") as info:
+        submit(numerai, predictions, tmp_path)
+    assert info.value.number == 1340 and not numerai.submissions
+    assert [e["state"] for e in entries(tmp_path)] == ["closed"]
+    if not closes:
+        assert submit(numerai, predictions, tmp_path).round == 1341
+        assert len(numerai.submissions) == 1
+
+
+def test_older_submission_of_the_same_file_name_is_not_taken_for_this_one(
+    numerai, predictions, tmp_path
+):
+    """The replacement was lost, and recorded as sent."""
+    numerai.prefix = False
+    submit(numerai, predictions, tmp_path)
+    numerai.faults["create_submission"] = [500]
+    sent = submit(numerai, 1 - predictions, tmp_path, replace=True)
+    assert sent.submission_id == "s1" and len(numerai.submissions) == 2
