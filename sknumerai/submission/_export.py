@@ -8,6 +8,7 @@ import os
 import platform
 import secrets
 import sys
+import warnings
 from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
@@ -86,7 +87,7 @@ def export_model(
         an error, and a NaN is handed to the model, which takes or refuses it. A number:
         stands in for absent columns and for NaN; Numerai's code for missing is 2.
 
-    by_value : tuple of str or module, default=()
+    by_value : str or tuple of str or module, default=()
         Further modules to store by value: your own that the model's classes or
         functions come from, which Numerai does not have either.
 
@@ -126,6 +127,12 @@ def export_model(
     SubmissionError
         If a part of the model cannot be pickled, or if the file does not load or
         predicts otherwise in the fresh process. Nothing is written then.
+
+    Warns
+    -----
+    UserWarning
+        If, with a number for `missing`, the features to neutralize to are not all
+        among the model's, or if the file imports modules from a folder of yours.
 
     See Also
     --------
@@ -175,6 +182,16 @@ def export_model(
         )
     names, named = _check_features(model, features)
     neutralization = _check_neutralize(neutralize, names)
+    if neutralization is not None and missing != "raise":
+        others = [name for name in neutralization.features if name not in set(names)]
+        if others:
+            warnings.warn(
+                f"{len(others)} of the features to neutralize to are none that the "
+                f"model reads: {others[:3]}. Where live data lack one, the file takes "
+                f"missing={missing!r} for all rows and neutralizes to nothing there: "
+                "look for misspelt names.",
+                stacklevel=2,
+            )
     if _is_number(n_arguments) and n_arguments in CALLABLES:
         Predictor = CALLABLES[n_arguments]
     else:
@@ -194,6 +211,7 @@ def export_model(
             "values than the codes 0 to 4, pass rows of your data as sample=."
         )
         raise
+    by_value = [by_value] if isinstance(by_value, str) else by_value
     modules = [_module(m) for m in (__name__.partition(".")[0], *by_value)]
     part = path.with_name(f".{path.name}.part-{os.getpid()}-{secrets.token_hex(4)}")
     try:
@@ -279,6 +297,8 @@ def _check_features(model, features):
 
 def _feature_names(model):
     names = getattr(model, "feature_names_in_", None)
+    if names is None and callable(getattr(model, "feature_name", None)):
+        names = model.feature_name()  # a Booster of LightGBM
     if names is not None:
         names = list(names)
         # older LightGBM makes up names where it was fitted on an array

@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from sknumerai.datasets import get_data_home
@@ -52,6 +54,7 @@ def image_environment(image, pins, *, data_home=None):
     if _is_whole(folder):
         return python_of(folder)
     home.mkdir(exist_ok=True)
+    _clear(home)
     part = home / f".{folder.name}.part-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         # -I: a file of the user's called re.py must not come before Python's own
@@ -61,7 +64,9 @@ def image_environment(image, pins, *, data_home=None):
         # wheels only: a build from source takes hours or fails late
         pip = [python, "-I", "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
         _run([*pip, "--no-input", *wanted], f"install {', '.join(wanted)}")
-        (part / MARKER).write_text(json.dumps({"key": key}, indent=1))
+        (part / MARKER).write_text(
+            json.dumps({"key": key, "holds": _installed(part)}, indent=1)
+        )
         if folder.exists() and not _is_whole(folder):
             # somebody has deleted a part of it
             shutil.rmtree(folder)
@@ -77,7 +82,26 @@ def image_environment(image, pins, *, data_home=None):
 
 
 def _is_whole(folder):
-    return (folder / MARKER).is_file() and python_of(folder).exists()
+    try:
+        holds = set(json.loads((folder / MARKER).read_text())["holds"])
+    except (OSError, ValueError, KeyError):
+        return False
+    return python_of(folder).exists() and holds <= set(_installed(folder))
+
+
+def _installed(folder):
+    """Names of what lies where its packages are."""
+    places = [*folder.glob("lib/python*/site-packages"), folder / "Lib/site-packages"]
+    return sorted({path.name for place in places for path in place.glob("*")})
+
+
+def _clear(home):
+    """Throw away what processes that were killed have left half made."""
+    for part in home.glob(".python*.part-*"):
+        with contextlib.suppress(OSError):
+            # nobody installs for so long
+            if time.time() - part.stat().st_mtime > 3 * INSTALL_SECONDS:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def python_of(environment):

@@ -202,9 +202,9 @@ def _versions(packages):
 
 
 def _offline(event, arguments):
-    if event == "socket.getaddrinfo" or (
-        event == "socket.connect" and isinstance(arguments[1], tuple)
-    ):
+    sends = event in ("socket.connect", "socket.sendto", "socket.sendmsg")
+    # an address within the machine is a path
+    if event == "socket.getaddrinfo" or (sends and isinstance(arguments[1], tuple)):
         raise OSError("There is no internet where Numerai runs the file.")
 
 

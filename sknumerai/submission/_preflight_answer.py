@@ -9,7 +9,7 @@ import signal
 import numpy as np
 import pandas as pd
 
-from sknumerai.submission._images import UNPINNED, image_pins
+from sknumerai.submission._images import IMPORTED_AS, UNPINNED, image_pins
 
 
 def read_answer(folder, token):
@@ -120,7 +120,7 @@ def check_end(report, answer, code, killed, folder, memory_limit, time_limit):
             "model."
         )
     elif failed:
-        report.problems.append(_why(failed, stage))
+        report.problems.append(_why(failed, stage, answer.get("versions", {})))
     elif not answer:
         report.problems.append(_how_it_ended(code, stage, report.output))
     elif python.rpartition(".")[0] != report.image:
@@ -135,12 +135,20 @@ def check_end(report, answer, code, killed, folder, memory_limit, time_limit):
     return False
 
 
-def _why(failed, stage):
+def _why(failed, stage, versions):
     said = f"The file fails at the {stage}: {failed['type']}: {failed['message']}"
     said = said.rstrip(".") + "."
     module = (failed.get("module") or "").partition(".")[0]
     if not module:
         return said
+    lacking = [IMPORTED_AS.get(n, n) for n, used in versions.items() if used is None]
+    if module in lacking:
+        return (
+            said
+            + f" The environment has no {module}, and Numerai's image has. Install "
+            "it there, or if preflight made the environment, delete its folder: the "
+            "next call makes it anew."
+        )
     if module in UNPINNED:
         return (
             said + f" Numerai's images have {module}, but which version is not known "

@@ -30,6 +30,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import sknumerai
 from sknumerai.exceptions import SubmissionError
+from sknumerai.neural_network import MLPRegressor
 from sknumerai.submission import _fresh, export_model
 from sknumerai.submission._images import image_pins, needed_packages
 from sknumerai.submission._predictor import LivePredictor
@@ -403,3 +404,38 @@ def test_file_needs_no_package_that_its_model_does_not_use(data, tmp_path):
     assert not {"torch", "skorch", "lightgbm"} & set(packages)
     assert "sklearn.linear_model._ridge" in modules
     assert made_by == ".".join(map(str, sys.version_info[:2]))
+
+
+def test_by_value_of_one_name(data, tmp_path):
+    """It was taken for a list of letters: no module named 'n'."""
+    path = tmp_path / "predict.pkl"
+    with pytest.raises(ValueError, match="the module 'no_such'"):
+        export_model(Ridge().fit(*data), path, by_value="no_such")
+
+
+def test_misspelt_features_to_neutralize_to_are_told(data, tmp_path):
+    """They were filled with 2, and nothing was neutralized, without a word."""
+    given = {"missing": 2, "neutralize": {"features": ["typo"]}, "verify": False}
+    with pytest.warns(UserWarning, match=r"1 of the features .*\['typo'\].*missing=2"):
+        export_model(Ridge().fit(*data), tmp_path / "predict.pkl", **given)
+
+
+def test_features_of_a_bare_booster(data, tmp_path):
+    X, y = data
+    given = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 2}
+    booster = lightgbm.train(given, lightgbm.Dataset(X, y), num_boost_round=2)
+    path = export_model(booster, tmp_path / "predict.pkl", verify=False)
+    assert pd.read_pickle(path).features == FEATURES
+
+
+def test_the_same_file_gives_the_same_ranks_again(data, tmp_path):
+    """Called repeatedly, on shuffled rows, and after another era."""
+    live = make_live(100)
+    model = make_pipeline(StandardScaler(), MLPRegressor((4,), max_epochs=1))
+    for name, fitted in [("net", model.fit(*data)), ("ridge", Ridge().fit(*data))]:
+        path = export_model(fitted, tmp_path / f"{name}.pkl", verify=False)
+        predict = pd.read_pickle(path)
+        first = predict(live, None)
+        predict(make_live(60, seed=5), None)
+        pd.testing.assert_frame_equal(predict(live, None), first)
+        pd.testing.assert_frame_equal(pd.read_pickle(path)(live, None), first)

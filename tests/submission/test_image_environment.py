@@ -80,6 +80,29 @@ def test_another_process_was_faster(made, tmp_path, monkeypatch):
     assert len(os.listdir(tmp_path / "environments")) == 1
 
 
+def test_an_environment_that_lost_its_packages_is_made_anew(made, tmp_path):
+    """The marker was there, and the file was told that Numerai has no numpy."""
+    folder = tmp_path / "lib" / "python3.11" / "site-packages" / "numpy"
+    folder.mkdir(parents=True)
+    assert module._installed(tmp_path) == ["numpy"]
+    python = image_environment("3.11", PINS, data_home=tmp_path)
+    marker = python.parents[1] / "environment.json"
+    marker.write_text(marker.read_text().replace("[]", '["numpy"]'))
+    assert image_environment("3.11", PINS, data_home=tmp_path) == python
+    assert len(made) == 4
+
+
+def test_halves_of_killed_processes_are_thrown_away(made, tmp_path):
+    home = tmp_path / "environments"
+    old, young = (home / f".python3.11-{i}.part-1-0" for i in range(2))
+    for folder in (old, young):
+        (folder / "lib").mkdir(parents=True)
+    os.utime(old, (1e9, 1e9))
+    image_environment("3.11", PINS, data_home=tmp_path)
+    assert not old.exists()
+    assert young.exists()
+
+
 @pytest.mark.slow
 def test_without_an_index(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")

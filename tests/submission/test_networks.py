@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import skorch
 import torch
 from sklearn.ensemble import VotingRegressor
@@ -134,3 +135,21 @@ def test_callbacks_and_data_are_not_in_the_file(data, tmp_path):
         assert pd.read_pickle(path).model.callbacks is None
     assert sizes[1] <= sizes[0] + 100
     assert sizes[0] < 400_000
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.float64])
+def test_an_exported_network_is_float32_on_the_processor(kind, data, tmp_path):
+    X, y = data
+    model = MLPRegressor((4,), max_epochs=1, random_state=0).fit(X.astype(kind), y)
+    path = export_model(model, tmp_path / "predict.pkl", verify=False)
+    predict = pd.read_pickle(path)
+    net = predict.model.module_
+    tensors = [*net.parameters(), *net.buffers()]
+    assert len(tensors) > 3
+    assert {t.device.type for t in tensors} == {"cpu"}
+    assert {t.dtype for t in tensors if t.is_floating_point()} == {torch.float32}
+    seen = []
+    net.register_forward_pre_hook(lambda _, args: seen.extend(args))
+    live = make_live(50)
+    predict(live.astype(dict.fromkeys(X.columns, kind)), None)
+    assert {(t.device.type, t.dtype) for t in seen} == {("cpu", torch.float32)}

@@ -17,7 +17,7 @@ from sknumerai.submission import (
     export_model,
     preflight,
 )
-from sknumerai.submission._preflight_answer import take_predictions
+from sknumerai.submission._preflight_answer import check_end, take_predictions
 from sknumerai.submission._preflight_checks import check_arguments, check_predictions
 from tests.submission.frames import FEATURES, make_live
 from tests.submission.pickles import GOOD, write_callable
@@ -312,6 +312,26 @@ assert set(benchmark.index) == set(live.index), "other rows of the benchmark"
 
     assert _image_runner._call(bad, two, two, 1, pd) is None
     assert calls == [["X"]]
+
+
+def test_a_package_that_the_environment_lost_is_told(tmp_path):
+    """It was said that Numerai has no numpy."""
+    report = PreflightReport(tmp_path, 1, MINOR)
+    failed = {"type": "ModuleNotFoundError", "message": "No module named 'sklearn'"}
+    answer = {
+        "stage": "load",
+        "failed": {**failed, "module": "sklearn.linear_model"},
+        "versions": {"numpy": "2.1.3", "scikit-learn": None},
+    }
+    assert not check_end(report, answer, 3, None, tmp_path, 4e9, 600)
+    assert "The environment has no sklearn, and Numerai's image has" in problem(report)
+
+
+@pytest.mark.parametrize("event", ["socket.connect", "socket.sendto", "socket.sendmsg"])
+def test_packets_without_connection_are_refused_too(event):
+    with pytest.raises(OSError, match="no internet where Numerai runs"):
+        _image_runner._offline(event, (None, ("127.0.0.1", 9)))
+    assert _image_runner._offline(event, (None, "/tmp/of/this/machine")) is None
 
 
 @pytest.mark.parametrize(
