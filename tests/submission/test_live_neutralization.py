@@ -78,7 +78,8 @@ def test_holes_in_the_features(model, tmp_path):
         strict(holes)
     with pytest.raises(ValueError, match="neutralization's 1 features are not"):
         strict(live.drop(columns="feature_other"))
-    export_model(model, path, neutralize=by, missing=2, verify=False)
+    with pytest.warns(UserWarning, match="'feature_other'"):
+        export_model(model, path, neutralize=by, missing=2, verify=False)
     filled = pd.read_pickle(path)
     twos = live.assign(feature_other=np.where(np.arange(40) < 3, 2, 1))
     pd.testing.assert_frame_equal(filled(holes), strict(twos))
