@@ -5,6 +5,7 @@
 import numpy as np
 import pandas as pd
 
+from sknumerai.metrics._cuts import MAX_MISSING
 from sknumerai.portfolio._adjoint import pull_back
 from sknumerai.portfolio._era_inputs import check_matrix
 from sknumerai.portfolio._era_problems import EraProblems
@@ -65,21 +66,21 @@ class ContributionRounds:
     def __iter__(self):
         """Each era: label, rows, its Round."""
         for label, rows in self.problems:
-            signals = prepared(self.values[rows], self.prepare)
-            problem = self.problems.problem(label, rows)
-            yield label, rows, Round(self, label, rows, signals, problem)
+            yield label, rows, Round(self, label, rows)
 
 
 class Round:
     """One era: signals (n, m), shares of the stakes (m,) and returns (n,)."""
 
-    def __init__(self, rounds, label, rows, signals, problem):
+    def __init__(self, rounds, label, rows):
         self.label, self.caller = label, rounds.caller
-        self.signals, self.problem = signals, problem
-        self.shares = rounds.shares.of(label)
+        values = rounds.values[rows]
+        self.signals, self.active = prepared(values, rounds.prepare), takes_part(values)
+        self.problem = rounds.problems.problem(label, rows)
+        self.shares = rounds.shares.of(label, self.active)
         self.returns = rounds.returns[rows, 0].astype(np.float64)
         self.gross = float(rounds.optimizer.gross)
-        self.sizes = signals.std(axis=0)
+        self.sizes = self.signals.std(axis=0)
 
     def solve_all(self, weights, warm=None):
         """Portfolio, what it earned, z and its scale, of each column of weights."""
@@ -99,8 +100,9 @@ class Round:
         return pull_back_scores(v, z, deviation)
 
 
-def masks_of(shares, n_rounds, dropout, paired, rng, caller):
+def masks_of(era, n_rounds, dropout, paired, rng, caller):
     """Multipliers of stakes (n_models, n_rounds), 0 where a stake is dropped."""
+    shares = era.shares
     if n_rounds == 0 or dropout == 0:
         return np.ones((len(shares), 1))
     staked = shares > 0
@@ -110,12 +112,17 @@ def masks_of(shares, n_rounds, dropout, paired, rng, caller):
             f"{caller}: {int(staked.sum())} models have a stake, too few for paired "
             "dropout, which needs 2. Set paired=False or dropout=0."
         )
+    # a meta model without models, or of constant ones, has no portfolio
+    needed = staked & (era.sizes > 0)
+    # where all are constant, standard_scores says so
+    needed = needed if needed.any() else staked
     out = []
     while len(out) < n_rounds:
         for _ in range(_DRAWS):
-            keep = rng.random(len(shares)) >= dropout
-            # a meta model without models has no portfolio
-            if keep[staked].any() and not (paired and keep[staked].all()):
+            # drawn for stakes alone: models without one change nothing for others
+            keep = np.ones(len(shares), dtype=bool)
+            keep[staked] = rng.random(staked.sum()) >= dropout
+            if keep[needed].any() and not (paired and keep[needed].all()):
                 break
         else:
             raise ValueError(f"{caller}: dropout={dropout} leaves no stake. Lower it.")
@@ -131,6 +138,11 @@ def check_predictions(predictions, prepare, caller):
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise ValueError(f"{caller}: predictions must not be infinite.")
     return values
+
+
+def takes_part(values):
+    """Which models predict enough of an era's stocks (n_models,)."""
+    return pd.isna(values).mean(axis=0) <= MAX_MISSING
 
 
 def prepared(values, prepare):

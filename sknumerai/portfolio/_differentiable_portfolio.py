@@ -107,11 +107,25 @@ class DifferentiablePortfolio(nn.Module):
 
         Raises
         ------
+        TypeError
+            If the scores are no floating tensor.
+
         ValueError
             As `PortfolioOptimizer.solve`, or if the problem has no curvature.
         """
         opt = self.optimizer
         opt._validate_params()
+        if not isinstance(scores, torch.Tensor) or not scores.is_floating_point():
+            given = getattr(scores, "dtype", type(scores).__name__)
+            raise TypeError(
+                "DifferentiablePortfolio: scores must be a floating torch.Tensor of "
+                f"shape (n,) or (n, k). Got {given}."
+            )
+        if scores.ndim not in (1, 2):
+            raise ValueError(
+                "DifferentiablePortfolio: scores must have shape (n,) or (n, k). Got "
+                f"{tuple(scores.shape)}."
+            )
         sides = {
             "exposures": exposures,
             "groups": groups,

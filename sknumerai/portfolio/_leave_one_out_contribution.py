@@ -65,8 +65,9 @@ def leave_one_out_contribution(
     Returns
     -------
     scores : Series of shape (n_models,) or DataFrame of shape (n_eras, n_models)
-        With rows for eras where there are eras. NaN for the only model with a stake:
-        without it there is no portfolio.
+        With rows for eras where there are eras. NaN for the only model with a stake,
+        without which there is no portfolio, and for a model that lacks more than a
+        fifth of an era's stocks.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def leave_one_out_contribution(
     labels, table = [], []
     for label, _, era in rounds:
         first, earned, *_ = next(era.solve_all(era.shares[:, None]))
-        scores = np.zeros(len(era.shares))
+        scores = np.where(era.active, 0.0, np.nan)
         staked = np.flatnonzero(era.shares)
         for u in staked:
             if len(staked) == 1:

@@ -18,6 +18,7 @@ from sknumerai.portfolio._contribution_rounds import (
     check_predictions,
     masks_of,
     prepared,
+    takes_part,
 )
 from sknumerai.utils import ERA_LEVEL, era_numbers
 
@@ -52,7 +53,8 @@ class TrueContribution(BaseEstimator):
 
     prepare : bool, default=True
         Whether predictions are ranked by era and made Gaussian first, with the middle
-        where one is missing. Otherwise they are taken as they are.
+        where one is missing. Otherwise they are taken as they are, and none may be
+        missing.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the draws. An era's are made from it and the era's number, so that an
@@ -61,7 +63,9 @@ class TrueContribution(BaseEstimator):
     Attributes
     ----------
     scores_ : Series of shape (n_models,) or DataFrame of shape (n_eras, n_models)
-        TC of each model, larger is better; with rows for eras where there are eras.
+        TC of each model, larger is better; with rows for eras where there are eras. NaN
+        for a model that lacks more than a fifth of an era's stocks, as one that was not
+        there yet: it has no part in that era's meta model, and its stake counts nothing.
 
     stock_gradient_ : ndarray of shape (n_samples,)
         Derivative of the return by the meta model of each stock. Any prepared signal's
@@ -225,8 +229,10 @@ class TrueContribution(BaseEstimator):
             gradients, earned, converged = self._fit_era(era, rng, caller)
             stock_gradient[rows] = gradients.mean(axis=1)
             eras.append((label, rows))
-            table.append(era.signals.T @ stock_gradient[rows])
-            reliability.append(_reliability(era.signals.T @ gradients, converged))
+            scores = era.signals.T @ stock_gradient[rows]
+            table.append(np.where(era.active, scores, np.nan))
+            signals = era.signals[:, era.active]
+            reliability.append(_reliability(signals.T @ gradients, converged))
             returned.append(earned)
             all_converged.append(converged)
         # all at once: a fit that fails leaves what there was
@@ -271,16 +277,14 @@ class TrueContribution(BaseEstimator):
             )
         values = check_predictions(signals, self.prepare, caller)
         values = values.reshape(n, -1)
-        table = [
-            prepared(values[rows], self.prepare).T @ self.stock_gradient_[rows]
-            for _, rows in self._eras
-        ]
+        table = []
+        for _, rows in self._eras:
+            scores = prepared(values[rows], self.prepare).T @ self.stock_gradient_[rows]
+            table.append(np.where(takes_part(values[rows]), scores, np.nan))
         return self._as_scores(table, signals)
 
     def _fit_era(self, era, rng, caller):
-        masks = masks_of(
-            era.shares, self.n_rounds, self.dropout, self.paired, rng, caller
-        )
+        masks = masks_of(era, self.n_rounds, self.dropout, self.paired, rng, caller)
         # every round starts from the same point: the order of rounds is no matter
         first = next(era.solve_all(era.shares[:, None]))[0]
         gradients, earned, converged = [], [], []

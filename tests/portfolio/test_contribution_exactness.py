@@ -195,7 +195,7 @@ def test_the_scores_of_each_round_are_orthogonal_to_its_stakes(paired):
     rounds = ContributionRounds(predictions, stakes, returns, None, True, sides, "test")
     ((_, _, era),) = rounds
     rng = np.random.default_rng(0)
-    kept = era.shares[:, None] * masks_of(era.shares, 10, 0.5, paired, rng, "test")
+    kept = era.shares[:, None] * masks_of(era, 10, 0.5, paired, rng, "test")
     for j, (solution, _, z, deviation) in enumerate(era.solve_all(kept)):
         scores = era.signals.T @ era.gradient(solution, z, deviation)
         size = np.abs(scores * kept[:, j]).sum()
@@ -297,7 +297,7 @@ def test_other_draws_give_the_same_scores():
     "change, match",
     [
         ({"predictions": np.empty((0, 8))}, "no rows"),
-        ({"predictions": np.full((150, 8), np.nan)}, "all the same"),
+        ({"predictions": np.full((150, 8), np.nan)}, "no model that has predictions"),
         ({"returns": np.r_[np.nan, np.ones(149)]}, "returns must be finite"),
         ({"stakes": np.zeros(8)}, "has a stake in era"),
         ({"stakes": np.full(8, np.inf)}, "NaN or infinite"),

@@ -154,3 +154,17 @@ def test_pickle():
     torch.testing.assert_close(
         layer(scores, **sides), DifferentiablePortfolio()(scores, **sides)
     )
+
+
+@pytest.mark.parametrize(
+    ("scores", "error"),
+    [
+        (torch.tensor([3, 2, 1, 0]), TypeError),
+        (np.array([3.0, 2.0, 1.0, 0.0]), TypeError),
+        (torch.tensor(1.0), ValueError),
+    ],
+)
+def test_scores_that_are_no_floats_are_refused(scores, error):
+    """Whole numbers gave weights that were cut to 0."""
+    with pytest.raises(error, match="DifferentiablePortfolio: scores must"):
+        DifferentiablePortfolio()(scores)

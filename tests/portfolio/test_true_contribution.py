@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -116,7 +117,8 @@ def test_mean_of_rounds():
     rng = np.random.default_rng([seed, 0])
     signals, alone = gaussian_ranks(predictions), []
     for _ in range(3):
-        kept = 2 * stakes / stakes.sum() * (rng.random(12) >= 0.5)
+        kept = 2 * stakes / stakes.sum()
+        kept[stakes > 0] *= rng.random((stakes > 0).sum()) >= 0.5
         one = TrueContribution(OPTIMIZER, n_rounds=0, prepare=False)
         one.fit((signals @ kept)[:, None], [1.0], returns, **sides)
         alone.append(signals.T @ one.stock_gradient_)
@@ -125,7 +127,7 @@ def test_mean_of_rounds():
 
 def test_gaps_take_the_middle():
     predictions, stakes, returns, sides = _inputs()
-    predictions[:40, 2] = np.nan
+    predictions[:20, 2] = np.nan
     tc = TrueContribution(n_rounds=0).fit(predictions, stakes, returns, **sides)
     assert np.isfinite(tc.scores_).all()
     with pytest.raises(ValueError, match="predictions must be finite"):
@@ -251,3 +253,50 @@ def test_clone_and_repr():
     assert repr(again).startswith("TrueContribution(n_rounds=7,")
     assert again.set_params(optimizer__gross=2.0).optimizer.gross == 2.0
     assert OPTIMIZER.gross == 1.0
+
+
+@pytest.fixture(scope="module")
+def coming():
+    """Two eras; the first of three models predicts only the first era."""
+    rng = np.random.default_rng(0)
+    predictions, returns = rng.normal(size=(200, 3)), rng.normal(size=200)
+    predictions[100:, 0] = np.nan
+    return predictions, returns, np.repeat([1, 2], 100)
+
+
+def test_a_model_that_is_not_there_yet_has_no_part(coming):
+    """A round that kept it alone failed the fit; else it scored 0 and diluted others."""
+    predictions, returns, eras = coming
+    for seed in range(10):
+        tc = TrueContribution(random_state=seed)
+        tc.fit(predictions, np.ones(3), returns, groups=eras)
+        assert np.isnan(tc.scores_.loc[2, 0])
+        alone = TrueContribution(random_state=seed)
+        alone.fit(predictions[100:, 1:], np.ones(2), returns[100:], groups=eras[100:])
+        assert_allclose(tc.scores_.loc[2].to_numpy()[1:], alone.scores_.loc[2])
+    signals = tc.score_signals(predictions)
+    assert np.isnan(signals.loc[2, 0]) and np.isfinite(signals.loc[1]).all()
+    left_out = leave_one_out_contribution(predictions, np.ones(3), returns, groups=eras)
+    assert np.isnan(left_out.loc[2, 0]) and np.isfinite(left_out.loc[1]).all()
+
+
+def test_a_constant_model_is_never_the_only_one_of_a_round(coming):
+    predictions, returns, eras = coming
+    predictions = np.where(np.isnan(predictions), 0.5, predictions)
+    for seed in range(5):
+        tc = TrueContribution(random_state=seed)
+        tc.fit(predictions, np.ones(3), returns, groups=eras)
+        assert tc.scores_.loc[2, 0] == 0 and np.isfinite(tc.scores_).all(axis=None)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_models_without_a_stake_change_nothing_for_the_others(coming, paired):
+    predictions, returns, _ = coming
+    predictions, returns = predictions[:100], returns[:100]
+    more = np.hstack([predictions, predictions[:, :2] ** 3])
+    tc = TrueContribution(n_rounds=20, paired=paired, random_state=0)
+    expected = tc.fit(predictions, [1, 2, 3], returns).scores_
+    new = tc.score_signals(more[:, 3:])
+    found = tc.fit(more, [1, 2, 3, 0, 0], returns).scores_
+    assert_allclose(found[:3], expected, rtol=1e-10)
+    assert_allclose(found[3:], new, rtol=1e-10)
