@@ -11,7 +11,11 @@ from sknumerai.portfolio._era_inputs import check_matrix
 from sknumerai.portfolio._era_problems import EraProblems
 from sknumerai.portfolio._portfolio_optimizer import PortfolioOptimizer
 from sknumerai.portfolio._stakes import StakeShares
-from sknumerai.portfolio._standard_scores import pull_back_scores, standard_scores
+from sknumerai.portfolio._standard_scores import (
+    ConstantScoresError,
+    pull_back_scores,
+    standard_scores,
+)
 from sknumerai.utils import as_numbers, gaussian_ranks, normalized_ranks
 
 # Masks are drawn again so often before there is no use.
@@ -87,6 +91,15 @@ class Round:
         meta_models = self.signals @ weights
         for j, size in enumerate(self.sizes @ weights):
             yield self._solve(meta_models[:, j], size, warm)
+
+    def solve_rounds(self, weights, warm):
+        """The same, None where the models that are kept cancel each other."""
+        meta_models = self.signals @ weights
+        for j, size in enumerate(self.sizes @ weights):
+            try:
+                yield self._solve(meta_models[:, j], size, warm)
+            except ConstantScoresError:
+                yield None
 
     def _solve(self, meta_model, size, warm):
         z, deviation = standard_scores(meta_model, self.label, self.caller, size)

@@ -152,11 +152,12 @@ class EraProblems:
             return
         least = least_turnover(problem, center)
         if least > budget + _ROUNDING:
-            gross = self.optimizer.gross
+            # rounded up: the number that is told must do
+            told = least * self.optimizer.gross * (1 + 1e-5)
             raise ValueError(
                 f"{self.caller}: turnover={self.optimizer.turnover} is too little in "
                 f"era {label}: from start to a portfolio within max_weight, gross and "
-                f"the neutrality limits takes at least {least * gross:.6g}."
+                f"the neutrality limits takes at least {told:.6g}."
             )
 
 

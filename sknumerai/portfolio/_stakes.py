@@ -32,6 +32,8 @@ class StakeShares:
         if isinstance(stakes, Mapping):
             # not inferred: a name may be a tuple
             stakes = pd.Series(list(stakes.values()), index=pd.Index(list(stakes)))
+            # columns of an array have numbers for names
+            names = pd.RangeIndex(n_models) if names is None else names
         self._numbers, frame = None, isinstance(stakes, pd.DataFrame)
         if frame:
             self._numbers = self._eras_of(stakes)

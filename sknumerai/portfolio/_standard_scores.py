@@ -8,6 +8,10 @@ import numpy as np
 _CANCELLED = 1e-10
 
 
+class ConstantScoresError(ValueError):
+    """No score is better than another."""
+
+
 def standard_scores(scores, label, caller, size=0.0):
     """Scores of mean 0 and standard deviation 1, and the deviation.
 
@@ -21,12 +25,12 @@ def standard_scores(scores, label, caller, size=0.0):
     z = z - z.mean()
     deviation = np.sqrt(np.mean(z * z)) if len(z) else 0.0
     if constant or not deviation > 0:
-        raise ValueError(
+        raise ConstantScoresError(
             f"{caller}: the {len(scores)} scores of era {label} are all the same, so "
             "there is nothing to choose stocks by. Leave the era out."
         )
     if deviation * peak <= _CANCELLED * size:
-        raise ValueError(
+        raise ConstantScoresError(
             f"{caller}: the models with a stake cancel each other in era {label}, so "
             "their mean is zero and no stock is better than another. Leave out one of "
             "two opposite models, or change their stakes."

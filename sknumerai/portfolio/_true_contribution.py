@@ -72,7 +72,7 @@ class TrueContribution(BaseEstimator):
         product with it is the signal's TC.
 
     portfolio_returns_ : list of ndarray of shape (n_rounds,)
-        What the portfolio of each round earned, for each era.
+        What the portfolio of each round earned, for each era; NaN where there is none.
 
     reliability_ : ndarray of shape (n_eras,)
         Correlation that the scores are expected to have with those of other draws, by
@@ -82,7 +82,7 @@ class TrueContribution(BaseEstimator):
         -1), or scores that are all equal.
 
     converged_ : list of ndarray of shape (n_rounds,)
-        Whether the portfolio of each round is accurate. Others are left out.
+        Whether the portfolio of each round is there and accurate. Others are left out.
 
     See Also
     --------
@@ -198,7 +198,8 @@ class TrueContribution(BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If some rounds are left out because their portfolio is not accurate.
+            If some rounds are left out because their portfolio is not accurate, or the
+            models that they kept cancel each other.
 
         UserWarning
             If all scores of an era are 0 because the limits leave its weights no room.
@@ -289,7 +290,12 @@ class TrueContribution(BaseEstimator):
         first = next(era.solve_all(era.shares[:, None]))[0]
         gradients, earned, converged = [], [], []
         kept = era.shares[:, None] * masks
-        for solution, value, z, deviation in era.solve_all(kept, first):
+        for solved in era.solve_rounds(kept, first):
+            if solved is None:
+                earned.append(np.nan)
+                converged.append(False)
+                continue
+            solution, value, z, deviation = solved
             earned.append(value)
             converged.append(solution.converged)
             if solution.converged:
@@ -302,8 +308,10 @@ class TrueContribution(BaseEstimator):
         if not all(converged):
             warnings.warn(
                 f"{caller}: {converged.count(False)} of {len(converged)} portfolios of "
-                f"era {era.label} are not accurate and left out. Raise the optimizer's "
-                "idio_risk or max_iter.",
+                f"era {era.label} are left out: {int(np.isnan(earned).sum())} because "
+                "the models that the round kept cancel each other, the others because "
+                "they are not accurate. For these raise the optimizer's idio_risk or "
+                "max_iter.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

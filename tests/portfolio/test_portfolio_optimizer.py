@@ -261,3 +261,17 @@ def test_pickle_and_inputs_untouched():
         value.flags.writeable = False
     opt = pickle.loads(pickle.dumps(PortfolioOptimizer()))
     np.testing.assert_array_equal(opt.solve(**inputs), opt.solve(**copies))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_turnover_that_an_error_tells_is_enough(seed):
+    """It was rounded to nearest, and failed again with the same number."""
+    rng = np.random.default_rng(seed)
+    scores, start = rng.normal(size=50), rng.normal(size=50)
+    given = {"neutral": rng.integers(0, 5, 50), "start": start / np.abs(start).sum()}
+    with pytest.raises(ValueError, match="takes at least") as caught:
+        PortfolioOptimizer(turnover=1e-3).solve(scores, **given)
+    told = float(str(caught.value).rpartition(" ")[2].rstrip("."))
+    PortfolioOptimizer(turnover=told).solve(scores, **given)
+    with pytest.raises(ValueError, match="takes at least"):
+        PortfolioOptimizer(turnover=told * (1 - 1e-4)).solve(scores, **given)

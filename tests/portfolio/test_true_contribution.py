@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sknumerai.portfolio import (
     PortfolioOptimizer,
@@ -300,3 +300,29 @@ def test_models_without_a_stake_change_nothing_for_the_others(coming, paired):
     found = tc.fit(more, [1, 2, 3, 0, 0], returns).scores_
     assert_allclose(found[:3], expected, rtol=1e-10)
     assert_allclose(found[3:], new, rtol=1e-10)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_rounds_whose_models_cancel_are_left_out(coming, paired):
+    """Two opposite models of four failed every fit."""
+    predictions, returns, _ = coming
+    two = predictions[:100, 1:]
+    predictions, returns = np.hstack([two, two[:, :1], -two[:, :1]]), returns[:100]
+    tc = TrueContribution(paired=paired, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="cancel each other"):
+        tc.fit(predictions, np.ones(4), returns)
+    left_out = ~tc.converged_[0]
+    assert 0 < left_out.sum() < 50
+    assert np.isnan(tc.portfolio_returns_[0][left_out]).all()
+    assert np.isfinite(tc.scores_).all()
+
+
+def test_stakes_of_names_are_not_taken_by_position(coming):
+    predictions, returns, _ = coming
+    predictions, returns = predictions[:100], returns[:100]
+    tc = TrueContribution(n_rounds=4, random_state=0)
+    expected = tc.fit(predictions, [1, 2, 3], returns).scores_
+    found = tc.fit(predictions, {2: 3, 0: 1, 1: 2}, returns).scores_
+    assert_allclose(found, expected)
+    with pytest.raises(ValueError, match=r"without predictions \(\['a'\]\)"):
+        tc.fit(predictions, {"a": 1, 0: 1}, returns)
