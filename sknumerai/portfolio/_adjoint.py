@@ -27,7 +27,8 @@ def pull_back(problem, solution, r):
     A = problem.active_columns(rows, solution.weights, active)
     s = np.sign(solution.weights[rows]) if solution.nu > 0 else None
     columns = r[rows].reshape(len(rows), -1)
-    if len(rows) > len(active) and not solution.proximal:
+    held = len(active) + (s is not None)
+    if len(rows) > held and not solution.proximal:
         free = _dual_side(problem, rows, A, active, s, columns)
     else:
         free = _null_space(problem, rows, A, s, columns)

@@ -343,6 +343,8 @@ def test_scores_and_stakes_of_any_size(scale):
     "sides, params",
     [
         ({"neutral": np.arange(150)}, {}),
+        # as many free weights as constraints: what is left is rounding
+        ({}, {"idio_risk": 1e-7}),
         ({}, {"idio_risk": 1e-12}),
         ({"exposures": np.ones((150, 3))}, {"idio_risk": 0.0}),
     ],
