@@ -1,8 +1,17 @@
-"""What scores are made of, as data and figures."""
+"""What scores and networks are made of, as data and figures."""
 
 # SPDX-License-Identifier: BSD-3-Clause
 
 from sknumerai.inspection._contribution_display import ContributionDisplay
 from sknumerai.inspection._explain_contribution import explain_contribution
+from sknumerai.inspection._network_display import NetworkDisplay
+from sknumerai.inspection._network_summary import network_summary
+from sknumerai.utils._network_summary import NetworkSummary
 
-__all__ = ["ContributionDisplay", "explain_contribution"]
+__all__ = [
+    "ContributionDisplay",
+    "NetworkDisplay",
+    "NetworkSummary",
+    "explain_contribution",
+    "network_summary",
+]

@@ -211,6 +211,21 @@ default=None
         sides = {"benchmark": benchmark, "meta_model": meta_model}
         return fit_network(self, X, y, groups, sample_weight, aux_targets, sides)
 
+    def summary(self):
+        """List the layers of the fitted network.
+
+        Returns
+        -------
+        summary : sknumerai.inspection.NetworkSummary
+            `layers`, a DataFrame with shapes and parameters; printed, it is a table.
+        """
+        check_is_fitted(self, "module_")
+        from sknumerai.utils._network_trace import summarize_module
+
+        return summarize_module(
+            self.module_, (self.n_features_in_,), name=type(self).__name__
+        )
+
     def _apply(self, X, choose, groups=None, *, by_era=None):
         """Run the function of a batch that `choose` picks from the module on all rows."""
         check_is_fitted(self, "module_")
