@@ -78,7 +78,7 @@ class EraScoresDisplay(Display):
     >>> from sknumerai.inspection import EraScoresDisplay
     >>> data = make_numerai(n_eras=30, n_samples_per_era=60, random_state=0)
     >>> display = EraScoresDisplay.from_predictions(
-    ...     data.target, data.data["feature_0"].rename("one feature"), plot=False
+    ...     data.target, data.data.iloc[:, 0].rename("one feature"), plot=False
     ... )
     >>> display.scores["corr"].shape
     (30, 1)

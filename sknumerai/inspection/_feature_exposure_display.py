@@ -84,12 +84,13 @@ class FeatureExposureDisplay(Display):
     >>> from sknumerai.inspection import FeatureExposureDisplay
     >>> data = make_numerai(n_eras=10, n_samples_per_era=60, random_state=0)
     >>> features = data.data
-    >>> y_pred = (features["feature_0"] - features["feature_1"]).rename("two features")
+    >>> first, second = features.columns[:2]
+    >>> y_pred = (features[first] - features[second]).rename("two features")
     >>> display = FeatureExposureDisplay.from_predictions(
     ...     None, y_pred, features, plot=False
     ... )
-    >>> display.by_feature["two features", "mean"].abs().nlargest(2).index.to_list()
-    ['feature_0', 'feature_1']
+    >>> set(display.top_features(2)) == {first, second}
+    True
     >>> display.plot().axes_.shape  # doctest: +SKIP
     (2,)
     """
