@@ -3,19 +3,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from sknumerai.inspection._contribution_display import ContributionDisplay
+from sknumerai.inspection._correlation_display import CorrelationDisplay
+from sknumerai.inspection._distribution_display import DistributionDisplay
 from sknumerai.inspection._era_scores_display import EraScoresDisplay
 from sknumerai.inspection._explain_contribution import explain_contribution
 from sknumerai.inspection._feature_exposure_display import FeatureExposureDisplay
 from sknumerai.inspection._network_display import NetworkDisplay
 from sknumerai.inspection._network_summary import network_summary
+from sknumerai.inspection._universe_size_display import UniverseSizeDisplay
 from sknumerai.utils._network_summary import NetworkSummary
 
 __all__ = [
     "ContributionDisplay",
+    "CorrelationDisplay",
+    "DistributionDisplay",
     "EraScoresDisplay",
     "FeatureExposureDisplay",
     "NetworkDisplay",
     "NetworkSummary",
+    "UniverseSizeDisplay",
     "explain_contribution",
     "network_summary",
 ]
