@@ -12,40 +12,19 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from anonymous_memory import Peak, rss_anon
 
 N_ERAS = 574
 HORIZONS = (20, 60)
 
 
-def rss_anon():
-    """Memory of the process without pages of files, in MB."""
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith("RssAnon"))
-    return int(line.split()[1]) / 1024
-
-
-class Peak(threading.Thread):
-    """Watches RssAnon until it is stopped."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.peak = 0.0
-        self.running = True
-
-    def run(self):
-        while self.running:
-            self.peak = max(self.peak, rss_anon())
-            time.sleep(0.005)
-
-
-def write(path, n_rows, n_features, row_group):
+def write(path, n_rows, n_features, row_group, n_eras=N_ERAS):
     """Write a train file in the official layout, one row group at a time."""
     rng = np.random.default_rng(0)
     features = [f"feature_{i}" for i in range(n_features)]
@@ -61,7 +40,7 @@ def write(path, n_rows, n_features, row_group):
         for start in range(0, n_rows, row_group):
             rows = np.arange(start, min(start + row_group, n_rows))
             y = [rng.integers(0, 5, len(rows)).astype(np.float32) / 4 for _ in HORIZONS]
-            columns = [[f"{1 + r * N_ERAS // n_rows:04d}" for r in rows.tolist()]]
+            columns = [[f"{1 + r * n_eras // n_rows:04d}" for r in rows.tolist()]]
             columns += [
                 rng.integers(0, 5, len(rows), dtype=np.int8) for _ in range(n_features)
             ]
@@ -102,15 +81,13 @@ def child(job, path, folder):
 
     import sknumerai.datasets  # noqa: F401
 
-    before, watch = rss_anon(), Peak()
-    watch.start()
     start = time.perf_counter()
-    data = JOBS[job](path, folder)
-    seconds = time.perf_counter() - start
-    watch.running = False
-    watch.join()
-    result = {"seconds": seconds, "peak": watch.peak, "after": rss_anon()}
-    print(json.dumps({**result, "before": before, "shape": data.shape}))
+    with Peak(0.005) as watch:
+        data = JOBS[job](path, folder)
+        seconds = time.perf_counter() - start
+    sizes = {"peak": watch.peak, "after": rss_anon(), "before": watch.before}
+    result = {name: size / 2**20 for name, size in sizes.items()}
+    print(json.dumps({**result, "seconds": seconds, "shape": data.shape}))
 
 
 def measure(job, path, folder):

@@ -17,11 +17,11 @@ import argparse
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import pandas as pd
+from anonymous_memory import Peak
 from numerai_tools import scoring
 from scipy import stats
 
@@ -136,32 +136,6 @@ def time_table(args):
     print(f"\nTen proportions cost {mid:.2f} ({low:.2f}-{high:.2f}) times one.")
 
 
-def anonymous():
-    """Anonymous resident memory of this process in bytes."""
-    with open("/proc/self/status") as status:
-        for line in status:
-            if line.startswith("RssAnon"):
-                return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not tell RssAnon")
-
-
-def peak_above(function):
-    """Peak RssAnon during a call above that before it, looked at every millisecond."""
-    before, peak, done = anonymous(), [0], threading.Event()
-
-    def watch():
-        while not done.is_set():
-            peak[0] = max(peak[0], anonymous())
-            time.sleep(0.001)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    function()
-    done.set()
-    thread.join()
-    return max(peak[0], anonymous()) - before
-
-
 def memory_of(args):
     """Print the memory of one call over several eras; for a process of its own."""
     k, n_eras = args.features[0], 4
@@ -176,7 +150,9 @@ def memory_of(args):
         square = np.ones((1500, 1500), dtype=dtype)
         square @ square[::-1]
         del square
-    peak = peak_above(lambda: neutralize(P, F, groups=eras))
+    with Peak(0.001) as watch:
+        neutralize(P, F, groups=eras)
+    peak = watch.above
     copy = args.rows * k * 4
     gram = 2 * 8 * (k + 1) ** 2
     print(f"{k} {peak / 1e6:.0f} {copy / 1e6:.0f} {gram / 1e6:.0f} {peak / copy:.2f}")

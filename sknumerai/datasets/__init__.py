@@ -7,6 +7,7 @@ from sknumerai.datasets._fetch import fetch_numerai
 from sknumerai.datasets._home import get_data_home
 from sknumerai.datasets._load import load_numerai
 from sknumerai.datasets._make import make_numerai
+from sknumerai.datasets._predict import predict_numerai
 from sknumerai.datasets._write import write_numerai
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "load_meta_model",
     "load_numerai",
     "make_numerai",
+    "predict_numerai",
     "write_numerai",
 ]

@@ -93,7 +93,7 @@ class Cache:
         temporary = self._temporary(path)
         array = None
         try:
-            _reserve(temporary, dtype, shape)
+            reserve(temporary, dtype, shape)
             array = np.lib.format.open_memmap(temporary, mode="r+")
             yield array
             array.flush()
@@ -218,8 +218,25 @@ def _user():
     return os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "0")
 
 
-def _reserve(path, dtype, shape):
-    """Create an npy file of zeros whose blocks are on the disk."""
+def reserve(path, dtype, shape):
+    """Create an npy file of zeros whose blocks are on the disk.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    dtype : dtype
+        Type of the array.
+
+    shape : tuple of int
+        Its shape.
+
+    Raises
+    ------
+    OSError
+        If the disk is too full.
+    """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     try:
         with open(path, "wb") as file:

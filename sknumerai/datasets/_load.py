@@ -18,8 +18,13 @@ from sknumerai.datasets._feature_sets import (
 from sknumerai.datasets._features_map import map_features
 from sknumerai.datasets._files import find_files
 from sknumerai.datasets._index import era_series, make_index
-from sknumerai.datasets._memmap import feature_codec
 from sknumerai.datasets._named_targets import alias_of, choose_targets, read_columns
+from sknumerai.datasets._options import (
+    check_columns,
+    check_options,
+    check_splits,
+    codec_of,
+)
 from sknumerai.datasets._rows import read_rows
 from sknumerai.datasets._select import choose_rows, join_rows
 
@@ -186,8 +191,8 @@ def load_numerai(
     >>> data.data.shape, data.target.tolist(), data.n_dropped
     ((2, 1), [0.25, 0.75], 1)
     """
-    _check_options(float_features, missing_features)
-    splits = _check_splits(split)
+    check_options(float_features, missing_features, CALLER)
+    splits = check_splits(split, CALLER)
     files = find_files(name_or_path, splits, data_home, CALLER)
     cache = Cache(files, cache_dir, data_home)
     tables = [read_rows(file, cache, CALLER) for file in files]
@@ -203,8 +208,8 @@ def load_numerai(
         equals=lambda: alias_of(first, cache),
         where=where,
     )
-    codec = _codec(tables, features, float_features, missing_features, where)
-    _check_columns(tables, names, "target")
+    codec = codec_of(tables, features, float_features, missing_features, where)
+    check_columns(tables, names, "target", CALLER)
 
     rows = join_rows(tables, CALLER)
     chosen = choose_rows(rows, splits, eras, every, CALLER)
@@ -246,65 +251,14 @@ def load_numerai(
     )
 
 
-def _check_options(float_features, missing_features):
-    if float_features not in ("keep", "codes"):
-        raise ValueError(
-            f"{CALLER}: float_features must be 'keep' or 'codes'. Got "
-            f"{float_features!r}."
-        )
-    number = isinstance(missing_features, int | float) and np.isfinite(missing_features)
-    if missing_features not in ("raise", "keep") and not number:
-        raise ValueError(
-            f"{CALLER}: missing_features must be 'raise', 'keep' or a number. Got "
-            f"{missing_features!r}."
-        )
-
-
-def _check_splits(split):
-    splits = (split,) if isinstance(split, str) else tuple(split)
-    if not splits or not all(isinstance(s, str) and s for s in splits):
-        raise ValueError(
-            f"{CALLER}: split must be a name such as 'train', or a list of names. Got "
-            f"{split!r}."
-        )
-    if len(set(splits)) < len(splits):
-        raise ValueError(f"{CALLER}: split={split!r} names a split twice.")
-    return splits
-
-
 def _features(tables, feature_set, where):
     available = [name for name in tables[0].types if name.startswith("feature")]
     found = features_json(tables[0].file.path)
     sets = read_features_json(found)["feature_sets"] if found else {}
     features = choose_features(feature_set, available, sets, where)
-    _check_columns(tables, features, "feature")
+    check_columns(tables, features, "feature", CALLER)
     loaded = set(features)
     return {k: list(v) for k, v in sets.items() if v and loaded.issuperset(v)}, features
-
-
-def _check_columns(tables, names, what):
-    """All files have the columns that are taken from the first."""
-    for table in tables[1:]:
-        absent = [name for name in names if name not in table.types]
-        if absent:
-            raise ValueError(
-                f"{CALLER}: {table.file.path.name} lacks {len(absent)} {what}s of "
-                f"{tables[0].file.path.name}, the first is {absent[0]!r}. Load the "
-                f"splits one by one, or name {what}s that both have."
-            )
-
-
-def _codec(tables, features, float_features, missing, where):
-    codecs = [
-        feature_codec(t.types, features, float_features, missing, where) for t in tables
-    ]
-    kinds = {(c.dtype, c.quarters) for c in codecs}
-    if len(kinds) > 1:
-        raise ValueError(
-            f"{where}: features are integers in one file and floats in another. Load "
-            "the splits one by one."
-        )
-    return codecs[0]
 
 
 def _columns(rows, names, cache):

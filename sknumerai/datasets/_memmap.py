@@ -218,31 +218,58 @@ def write_features(out, rows, positions, features, codec, verbose):
 
 
 def _write_file(out, rows, goes, features, codec, bar):
-    wanted = goes >= 0
     source = open_source(rows.file.path)
-    block = np.empty(0, dtype=out.dtype)
     try:
-        for start, first, arrays in source.blocks(features, wanted):
-            n_rows, n_cols = len(arrays[0]), len(arrays)
-            to = goes[start : start + n_rows]
-            keep = wanted[start : start + n_rows]
-            if not keep.any():
-                continue
-            if block.size < n_rows * n_cols:
-                block = np.empty(n_rows * n_cols, dtype=out.dtype)
-            part = block[: n_rows * n_cols].reshape(n_rows, n_cols)
-            names = features[first : first + n_cols]
-            _turn(part, [codec.encode(n, a) for n, a in zip(names, arrays)])
-            if not keep.all():
-                part, to = part[keep], to[keep]
-            columns = slice(first, first + n_cols)
-            if (np.diff(to) == 1).all():
-                out[to[0] : to[0] + len(to), columns] = part
-            else:
-                out[to, columns] = part
-            bar.update(part.nbytes)
+        blocks = source.blocks(features, goes >= 0)
+        fill_rows(out, blocks, goes, features, codec, bar)
     finally:
         source.close()
+
+
+def fill_rows(out, blocks, goes, features, codec, bar=None):
+    """Convert blocks of a file and put them into a row-major array.
+
+    Parameters
+    ----------
+    out : ndarray of shape (n_chosen, n_features)
+        Filled in place.
+
+    blocks : iterable of tuple
+        As ``ParquetSource.blocks`` yields them.
+
+    goes : ndarray of shape (n_rows,)
+        Row of `out` of each row of the file, -1 for none.
+
+    features : list of str
+        Columns, in the order of `out`.
+
+    codec : FeatureCodec
+        Checks and converts.
+
+    bar : tqdm or None, default=None
+        Told the bytes that were written.
+    """
+    block = np.empty(0, dtype=out.dtype)
+    for start, first, arrays in blocks:
+        n_rows, n_cols = len(arrays[0]), len(arrays)
+        to = goes[start : start + n_rows]
+        keep = to >= 0
+        if not keep.any():
+            continue
+        if block.size < n_rows * n_cols:
+            block = np.empty(n_rows * n_cols, dtype=out.dtype)
+        part = block[: n_rows * n_cols].reshape(n_rows, n_cols)
+        names = features[first : first + n_cols]
+        _turn(part, [codec.encode(n, a) for n, a in zip(names, arrays)])
+        if not keep.all():
+            part, to = part[keep], to[keep]
+        columns = slice(first, first + n_cols)
+        if (np.diff(to) == 1).all():
+            out[to[0] : to[0] + len(to), columns] = part
+        else:
+            out[to, columns] = part
+        if bar is not None:
+            bar.update(part.nbytes)
 
 
 def _turn(block, columns):

@@ -88,22 +88,47 @@ class ParquetSource:
         arrays : list of pyarrow.Array
             One per column of the block.
         """
+        for _, _, blocks in self.sections(columns, wanted):
+            yield from blocks
+
+    def sections(self, columns, wanted=None):
+        """Yield row groups, each with the blocks that it consists of.
+
+        Parameters
+        ----------
+        columns : list of str
+            Columns to read.
+
+        wanted : ndarray of bool, shape (n_rows,), default=None
+            Row groups without a wanted row are skipped.
+
+        Yields
+        ------
+        start, n_rows : int
+            First row of the group and how many there are.
+
+        blocks : iterator
+            As of :meth:`blocks`: all columns of some rows after other columns.
+        """
         meta = self._file.metadata
         where = {
             meta.schema.column(i).path: i for i in range(meta.num_columns)
         }  # flat columns only, nested ones are never asked for
         start = 0
         for g in range(meta.num_row_groups):
-            group = meta.row_group(g)
-            n_rows = group.num_rows
+            n_rows = meta.row_group(g).num_rows
             if wanted is None or wanted[start : start + n_rows].any():
-                for first, last in _column_runs(group, columns, where):
-                    names = columns[first:last]
-                    row = start
-                    for batch in self._batches(g, names):
-                        yield row, first, [batch.column(name) for name in names]
-                        row += batch.num_rows
+                yield start, n_rows, self._blocks_of(g, start, columns, where)
             start += n_rows
+
+    def _blocks_of(self, g, start, columns, where):
+        group = self._file.metadata.row_group(g)
+        for first, last in _column_runs(group, columns, where):
+            names = columns[first:last]
+            row = start
+            for batch in self._batches(g, names):
+                yield row, first, [batch.column(name) for name in names]
+                row += batch.num_rows
 
     def _batches(self, group, names):
         try:
@@ -153,6 +178,11 @@ class CsvSource:
                     part = batch.slice(i, BATCH_ROWS)
                     yield start, 0, [part.column(name) for name in columns]
                     start += part.num_rows
+
+    def sections(self, columns, wanted=None):
+        """Yield blocks, each a section of its own. See ParquetSource."""
+        for block in self.blocks(columns):
+            yield block[0], len(block[2][0]), [block]
 
     def _open(self, columns):
         types = None
