@@ -111,6 +111,20 @@ class Jobs:
     def predict_ranker(self):
         return self.predict("ranker")
 
+    def predict_from_parquet(self, name):
+        import joblib
+
+        from sknumerai.datasets import predict_numerai
+
+        net = joblib.load(self.folder / f"{name}.pkl")
+        return lambda: predict_numerai(net, self.path, "all", verbose=0)
+
+    def predict_numerai_mlp(self):
+        return self.predict_from_parquet("mlp")
+
+    def predict_numerai_ranker(self):
+        return self.predict_from_parquet("ranker")
+
     def neutralize(self):
         from sknumerai.preprocessing import neutralize
 
@@ -200,6 +214,8 @@ OURS = {
     "SupervisedAutoencoderRegressor.predict": "predict_sae",
     "ContextAwareRanker.fit": "fit_ranker",
     "ContextAwareRanker.predict": "predict_ranker",
+    "predict_numerai(MLPRegressor), from the file": "predict_numerai_mlp",
+    "predict_numerai(ContextAwareRanker), from the file": "predict_numerai_ranker",
     "neutralize, all rows by all features": "neutralize",
     "FeatureNeutralizer.fit_transform": "feature_neutralizer",
     "NeutralizedRegressor(MLPRegressor).fit, .predict": "neutralized_regressor",

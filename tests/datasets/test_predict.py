@@ -145,6 +145,8 @@ def test_a_model_of_arrays_needs_names(tmp_path, train):
         predict_numerai(Ridge().fit(train.data, train.target), path, feature_set="all")
 
 
+# scikit-learn's, of what the scaler made
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_an_era_is_one_for_a_pipeline_that_drops_the_index(tmp_path, train):
     net = ContextAwareRanker(max_epochs=1, random_state=0, verbose=0)
     pipe = make_pipeline(StandardScaler(), net).set_output(transform="pandas")
@@ -229,6 +231,7 @@ def test_bad_input(tmp_path, models, train):
         predict_numerai(Short().fit(train.data, train.target), path)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_row_group(tmp_path):
     """Of a matrix of 100 MB no more than a row group and an era are held."""
     if not sys.platform.startswith("linux"):
@@ -239,13 +242,13 @@ from sklearn.linear_model import Ridge
 from sknumerai.datasets import predict_numerai
 
 rng = np.random.default_rng(0)
-names = [f"feature_{i}" for i in range(250)]
+names = [f"feature_{i}" for i in range(500)]
 with pq.ParquetWriter("validation.parquet", pa.schema(
         [("era", pa.string()), ("id", pa.string())] + [(n, pa.int8()) for n in names]
 )) as writer:
-    for first in range(0, 400_000, 10_000):
+    for first in range(0, 200_000, 10_000):
         rows = range(first, first + 10_000)
-        block = rng.integers(0, 5, (250, 10_000), dtype=np.int8)
+        block = rng.integers(0, 5, (500, 10_000), dtype=np.int8)
         columns = [[f"{1 + r // 3000:04d}" for r in rows], [f"n{r}" for r in rows]]
         arrays = [pa.array(c) for c in [*columns, *block]]
         writer.write_table(pa.Table.from_arrays(arrays, schema=writer.schema))
@@ -262,7 +265,7 @@ class Sum(Ridge):
 
 model = Sum()
 found = predict_numerai(model, ".", verbose=0)
-assert len(found) == 400_000 and found["prediction"].between(350, 650).all()
+assert len(found) == 200_000 and found["prediction"].between(800, 1200).all()
 print(model.peak - model.first)
 """
     done = subprocess.run(
