@@ -10,6 +10,8 @@ from sknumerai.inspection._explain_contribution import explain_contribution
 from sknumerai.inspection._feature_exposure_display import FeatureExposureDisplay
 from sknumerai.inspection._network_display import NetworkDisplay
 from sknumerai.inspection._network_summary import network_summary
+from sknumerai.inspection._noise_robustness import noise_robustness
+from sknumerai.inspection._noise_robustness_display import NoiseRobustnessDisplay
 from sknumerai.inspection._universe_size_display import UniverseSizeDisplay
 from sknumerai.utils._network_summary import NetworkSummary
 
@@ -21,7 +23,9 @@ __all__ = [
     "FeatureExposureDisplay",
     "NetworkDisplay",
     "NetworkSummary",
+    "NoiseRobustnessDisplay",
     "UniverseSizeDisplay",
     "explain_contribution",
     "network_summary",
+    "noise_robustness",
 ]

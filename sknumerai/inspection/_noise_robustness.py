@@ -1,0 +1,467 @@
+"""How much of a score is left where the features are disturbed."""
+
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
+
+from sknumerai.inspection._feature_noise import KINDS, SCALE_FREE, FeatureNoise
+from sknumerai.inspection._noise_robustness_display import NoiseRobustnessDisplay
+from sknumerai.metrics import (
+    compare_scores,
+    era_scores,
+    numerai_corr_score,
+    score_summary,
+)
+from sknumerai.metrics._blocks import block_rows, check_enough
+from sknumerai.metrics._scored_predictions import (
+    as_predictions,
+    count_not_finite,
+    main_column,
+    parameters_of,
+    predict,
+)
+from sknumerai.metrics._scorer import BaseEraScorer
+from sknumerai.utils import (
+    check_eras,
+    refuse_era_column,
+    row_index,
+    target_horizon,
+    warn_of_leakage,
+)
+
+CALLER = "noise_robustness"
+# Values of the features that are predicted at a time, or one era
+_CHUNK = 2**22
+
+
+def noise_robustness(
+    estimator,
+    X,
+    y,
+    *,
+    groups=None,
+    metric=None,
+    noise_levels=(0.05, 0.1, 0.2, 0.4),
+    kind="reversal",
+    n_repeats=3,
+    feature_range="auto",
+    confidence_level=0.95,
+    horizon=None,
+    block_size=None,
+    random_state=None,
+    verbose=1,
+):
+    """Score a fitted model on rows whose features are disturbed.
+
+    A model that leans on few features loses its score where these fail or change their
+    sign, as they do from one regime of the market to the next; one that spreads its bets
+    loses little. The noise is added to the features of the test rows, era by era; the
+    model is not fitted anew. Read more in the
+    :doc:`User Guide </user_guide/network_inspection>`.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted model with `predict`. Where that takes `groups`, it gets the eras.
+
+    X : array-like of shape (n_samples, n_features)
+        Features of rows that the model was not fitted to, one era at a time is copied.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets, of which the first column is scored. Eras without any are left out.
+
+    groups : array-like of shape (n_samples,), default=None
+        Era of each row. By default the index level "era" of `X`, else of `y`.
+
+    metric : callable, default=None
+        Score of predictions, ``metric(y_true, y_pred)``: a metric of this package, such
+        as ``functools.partial(mmc_score, meta_model=meta_model)``, or a function of
+        the rows of one era. None is :func:`~sknumerai.metrics.numerai_corr_score`.
+
+    noise_levels : sequence of float, default=(0.05, 0.1, 0.2, 0.4)
+        Strengths of the noise. 0, no noise, is always added.
+
+    kind : {'reversal', 'shuffle', 'swap', 'missing', 'gaussian'}, default='reversal'
+        What is done to the features of an era. 'reversal': each feature is mirrored for
+        the whole era, with the level as probability; 'shuffle': its values are
+        permuted among the rows, with the level as probability; 'swap': each single
+        value is replaced, with the level as probability, by that of another row; 'missing':
+        by the middle of the range, Numerai's code of missing values; 'gaussian': to
+        each value normal noise is added, whose standard deviation is the level times
+        the width of the range; values stay in the range and codes whole numbers.
+
+    n_repeats : int, default=3
+        How often noise is drawn.
+
+    feature_range : tuple of (low, high) or 'auto', default='auto'
+        Least and largest value of a feature. 'auto' is (0, 4) for integers. Other
+        features need it, except with 'shuffle' and 'swap'.
+
+    confidence_level : float or None, default=0.95
+        Share of intervals that should hold the true mean. None for no intervals.
+
+    horizon : int, default=None
+        For the intervals: days that the target looks ahead, 20 or 60; 0 for scores that
+        do not overlap. By default the end of y's name.
+
+    block_size : float, default=None
+        For the intervals: mean length of a block in eras, instead of `horizon`, see
+        :func:`~sknumerai.metrics.bootstrap_interval`.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides the noise and the intervals. With an int the noise of an era is the same,
+        whatever other eras and levels there are.
+
+    verbose : int, default=1
+        Whether to show a progress bar after two seconds.
+
+    Returns
+    -------
+    display : NoiseRobustnessDisplay
+        `table`, a row for each level, `era_scores`, and `plot`. Printed, it is the
+        table.
+
+    Raises
+    ------
+    MissingErasError
+        If no eras are found.
+
+    UnknownHorizonError
+        If intervals are asked for and neither `horizon` nor `block_size` nor the name
+        of `y` tells how far eras overlap.
+
+    ValueError
+        If a parameter is out of its range, features are outside of `feature_range` or
+        have none, there are too few eras for intervals, or the model predicts NaN.
+
+    See Also
+    --------
+    sknumerai.preprocessing.PermutationImportanceSelector : Shuffles one feature at a
+        time.
+    sknumerai.modules.FeatureReversalNoise : The same noise in training.
+
+    Notes
+    -----
+    The model predicts ``1 + n_repeats * len(noise_levels)`` times. Memory is that of
+    one era: its features twice, up to 8 bytes for each value for the random numbers, and
+    the predictions of all rows. Draws are shared by the levels of a repeat: what is
+    disturbed at a low level is so at a higher one, too.
+
+    References
+    ----------
+    .. [1] mdo (2021). Feature reversing input noise. Numerai's forum.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sknumerai.datasets import make_numerai
+    >>> from sknumerai.inspection import noise_robustness
+    >>> bunch = make_numerai(n_eras=40, n_features=8, random_state=0)
+    >>> X, y = bunch.data, bunch.target
+    >>> test = X.index.get_level_values("era") > "0020"
+    >>> model = Ridge().fit(X[~test], y[~test])
+    >>> display = noise_robustness(
+    ...     model, X[test], y[test], noise_levels=[0.25, 0.5], horizon=0, random_state=0
+    ... )
+    >>> display.table.index.tolist()
+    [0.0, 0.25, 0.5]
+    >>> bool(display.table["mean"].is_monotonic_decreasing)
+    True
+    """
+    metric = _check_metric(metric)
+    levels = _check_levels(noise_levels, kind)
+    is_count = isinstance(n_repeats, Integral) and not isinstance(n_repeats, bool)
+    if not is_count or n_repeats < 1:
+        raise ValueError(
+            f"{CALLER}: n_repeats must be an integer of 1 or more. Got {n_repeats!r}."
+        )
+    refuse_era_column(X, CALLER)
+    X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
+    if y is None:
+        raise ValueError(f"{CALLER}: y is None. Pass the targets of the rows of X.")
+    y = main_column(y, "y", CALLER)
+    eras = check_eras(groups, X, y, n_samples=len(X), required=True, caller=CALLER)
+    resolved = {"horizon": horizon, "block_size": block_size}
+    if confidence_level is not None:
+        if horizon is None and block_size is None:
+            resolved["horizon"] = target_horizon(getattr(y, "name", None))
+        _check_intervals(eras, y, resolved)
+    noise = FeatureNoise(kind, _check_range(feature_range, kind, X))
+    warn_of_leakage(estimator, eras, CALLER, stacklevel=2)
+    rng = check_random_state(random_state)
+    seed, interval_seed = (int(s) for s in rng.randint(2**31 - 1, size=2))
+    draws = [(0, 0.0), *((r, s) for r in range(n_repeats) for s in levels[1:])]
+    scored = _Scored(estimator, X, y, eras, noise)
+    predictions = scored.predict(draws, seed, verbose)
+    columns = pd.MultiIndex.from_tuples(
+        [(level, repeat) for repeat, level in draws], names=["level", "repeat"]
+    )
+    scores = scored.score(metric, predictions, columns).sort_index(axis=1)
+    intervals = None
+    if confidence_level is not None:
+        intervals = {
+            **resolved,
+            "confidence_level": confidence_level,
+            "random_state": interval_seed,
+        }
+    return NoiseRobustnessDisplay(
+        _table(scores, intervals),
+        scores,
+        kind=kind,
+        metric=_name_of(metric),
+        estimator=type(estimator).__name__,
+        confidence_level=confidence_level,
+    )
+
+
+class _Scored:
+    """The rows that are scored: those of eras that have a target."""
+
+    def __init__(self, estimator, X, y, eras, noise):
+        self.estimator, self.X, self.noise = estimator, X, noise
+        known = pd.notna(np.asarray(y))
+        has_target = np.bincount(eras.codes, weights=known, minlength=eras.n_eras) > 0
+        if not has_target.any():
+            raise ValueError(f"{CALLER}: y has no target: nothing to score.")
+        self.eras = [
+            (int(number), rows)
+            for number, rows, is_known in zip(eras.numbers, eras.rows(), has_target)
+            if is_known
+        ]
+        self.labels = pd.Categorical.from_codes(eras.codes, eras.labels)
+        self.known = None if has_target.all() else has_target[eras.codes]
+        self.index = row_index(X, y)
+        self.y = np.asarray(y)
+
+    def predict(self, draws, seed, verbose):
+        """Predict all rows without noise and with each draw of it, (n_rows, n_draws)."""
+        predictions = None
+        bar = tqdm(
+            total=len(draws) * len(self.eras),
+            desc=CALLER,
+            unit="era",
+            delay=2,
+            disable=not verbose,
+        )
+        with bar:
+            for eras in self._batches():
+                rows = _joined([rows for _, rows in eras])
+                part, values = self._take(rows)
+                sizes = np.cumsum([0, *(_size(era_rows) for _, era_rows in eras)])
+                spans = [slice(a, b) for a, b in zip(sizes[:-1], sizes[1:])]
+                drawn, last = None, None
+                for column, (repeat, level) in enumerate(draws):
+                    given = part
+                    if level > 0:
+                        if repeat != last:
+                            drawn, last = self._draw(eras, spans, repeat, seed), repeat
+                        given = self._disturbed(part, values, level, spans, drawn)
+                    found = self._predict(given, rows, level)
+                    if predictions is None:
+                        shape = len(self.X), len(draws)
+                        predictions = np.zeros(shape, found.dtype, order="F")
+                    predictions[rows, column] = found
+                    bar.update(len(eras))
+        return predictions
+
+    def score(self, metric, predictions, columns):
+        """Score the eras, (n_eras, n_draws)."""
+        kept = slice(None) if self.known is None else self.known
+        y, labels = self.y[kept], self.labels[kept]
+        index = None if self.index is None else self.index[kept]
+        if index is not None:
+            y = pd.Series(y, index=index, copy=False)
+        models = pd.DataFrame(predictions[kept], index=index, copy=False)
+        if {"groups", "aggregate"} <= set(parameters_of(metric)):
+            scores = metric(y, models, groups=labels, aggregate=None)
+        else:
+            scores = era_scores(metric, y, models, groups=labels)
+        return pd.DataFrame(scores.to_numpy(), index=scores.index, columns=columns)
+
+    def _batches(self):
+        """Yield some eras at a time, as many as fit."""
+        batch, size = [], 0
+        for number, rows in self.eras:
+            n = _size(rows) * self.X.shape[1]
+            if batch and size + n > _CHUNK:
+                yield batch
+                batch, size = [], 0
+            batch.append((number, rows))
+            size += n
+        yield batch
+
+    def _take(self, rows):
+        """Some rows as they were given, and as an array."""
+        part = self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else self.X[rows]
+        values = np.asarray(part)
+        if values.ndim != 2 or values.dtype.kind not in "iuf":
+            raise ValueError(
+                f"{CALLER}: X must be a table of numbers. Got {values.dtype} values in "
+                f"{values.ndim} dimensions."
+            )
+        low, high = self.noise.low, self.noise.high
+        if low is not None and values.size:
+            least, most = np.nanmin(values), np.nanmax(values)
+            if least < low or most > high:
+                raise ValueError(
+                    f"{CALLER}: X holds values from {least:g} to {most:g}, outside "
+                    f"feature_range=({low:g}, {high:g}). Pass the least and the "
+                    "largest value of your features as feature_range."
+                )
+        return part, values
+
+    def _draw(self, eras, spans, repeat, seed):
+        drawn = []
+        for (number, _), span in zip(eras, spans):
+            key = repeat, number % 2**63
+            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+            n_rows = span.stop - span.start
+            drawn.append(self.noise.draw(rng, n_rows, self.X.shape[1]))
+        return drawn
+
+    def _disturbed(self, part, values, level, spans, drawn):
+        noisy = np.array(values, order="C")
+        for span, draws in zip(spans, drawn):
+            self.noise.add(noisy[span], level, draws)
+        if not isinstance(part, pd.DataFrame):
+            return noisy
+        return pd.DataFrame(noisy, part.index, part.columns, copy=False)
+
+    def _predict(self, given, rows, level):
+        labels = self.labels[rows]
+        found = predict(self.estimator, given, np.asarray(labels))
+        found = as_predictions(found, self.estimator, given, labels, CALLER)
+        n_not_finite = count_not_finite(found)
+        if n_not_finite:
+            raise ValueError(
+                f"{CALLER}: {type(self.estimator).__name__} predicts NaN or infinity "
+                f"for {n_not_finite} of {len(found)} rows at a noise level of {level:g}. "
+                "A model must predict every row."
+            )
+        return found
+
+
+def _table(scores, intervals):
+    """A row for each level; `scores` has a column for each level and repeat."""
+    by_level = scores.T.groupby(level="level").mean().T
+    of_repeats = scores.mean().groupby(level="level")
+    table = pd.DataFrame({"mean": by_level.mean()})
+    if intervals is not None:
+        summary = score_summary(by_level, statistics=["mean"], **intervals)
+        table["low"], table["high"] = summary["mean_low"], summary["mean_high"]
+    table["std"] = by_level.std(ddof=0)
+    table["std_of_repeats"] = of_repeats.std(ddof=1)
+    table["difference"] = table["mean"] - table["mean"].iloc[0]
+    if intervals is not None and len(table) > 1:
+        compared = compare_scores(by_level, baseline=by_level.columns[0], **intervals)
+        table["difference_low"] = compared["low"]
+        table["difference_high"] = compared["high"]
+    table["share"] = table["mean"] / table["mean"].iloc[0]
+    return table
+
+
+def _check_metric(metric):
+    if metric is None:
+        return numerai_corr_score
+    if isinstance(metric, BaseEraScorer):
+        raise TypeError(
+            f"{CALLER}: metric must be a function of targets and predictions, such as "
+            f"numerai_corr_score. Got the scorer {metric!r}."
+        )
+    if not callable(metric):
+        raise TypeError(
+            f"{CALLER}: metric must be a callable, such as numerai_corr_score. Got "
+            f"{metric!r}."
+        )
+    return metric
+
+
+def _check_levels(levels, kind):
+    if kind not in KINDS:
+        raise ValueError(
+            f"{CALLER}: kind must be one of {sorted(KINDS)}. Got {kind!r}."
+        )
+    levels = [levels] if isinstance(levels, Real) else list(levels)
+    for level in levels:
+        is_number = isinstance(level, Real) and not isinstance(level, bool)
+        most = np.inf if kind == "gaussian" else 1
+        if not is_number or not 0 <= level <= most or level == np.inf:
+            limits = "0 or more" if kind == "gaussian" else "in [0, 1]"
+            raise ValueError(
+                f"{CALLER}: noise_levels must be {limits}, each the "
+                f"{KINDS[kind]}. Got {level!r}."
+            )
+    return sorted({0.0, *(float(level) for level in levels)})
+
+
+def _check_range(given, kind, X):
+    if kind in SCALE_FREE:
+        return None
+    dtypes = X.dtypes if isinstance(X, pd.DataFrame) else [X.dtype]
+    is_integer = all(isinstance(d, np.dtype) and d.kind in "iu" for d in dtypes)
+    if isinstance(given, str) and given == "auto":
+        if not is_integer:
+            raise ValueError(
+                f"{CALLER}: X holds no integers, so their range is not known. Pass "
+                "feature_range=(low, high), such as (0, 1), or kind='shuffle'."
+            )
+        given = (0, 4)
+    if isinstance(given, str) or len(given) != 2 or not given[0] < given[1]:
+        raise ValueError(
+            f"{CALLER}: feature_range must be (low, high) with low < high, or 'auto'. "
+            f"Got {given!r}."
+        )
+    if not is_integer:
+        return tuple(float(value) for value in given)
+    low, high = (int(value) for value in given)
+    if (low, high) != tuple(given) or (kind == "missing" and (low + high) % 2):
+        raise ValueError(
+            f"{CALLER}: X holds integers, so feature_range must be whole numbers, with a "
+            f"whole number in the middle for kind='missing'. Got {tuple(given)!r}."
+        )
+    for dtype in dtypes:
+        limits = np.iinfo(dtype)
+        if low < limits.min or high > limits.max:
+            raise ValueError(
+                f"{CALLER}: feature_range={tuple(given)!r} does not fit {dtype}, the "
+                "type of X."
+            )
+    return low, high
+
+
+def _check_intervals(eras, y, resolved):
+    """Raise before anything is predicted if there will be no intervals."""
+    known = pd.notna(np.asarray(y))
+    has_target = np.bincount(eras.codes, weights=known, minlength=eras.n_eras) > 0
+    index = pd.Index(eras.labels[has_target], name="era")
+    table = pd.DataFrame({getattr(y, "name", None): 0.0}, index=index)
+    rows = block_rows(table, resolved["horizon"], resolved["block_size"], CALLER)
+    try:
+        check_enough(len(table), rows, CALLER)
+    except ValueError as error:
+        raise ValueError(f"{error} confidence_level=None does without.") from None
+
+
+def _name_of(metric):
+    metric = getattr(metric, "func", metric)  # of a partial
+    name = getattr(metric, "__name__", type(metric).__name__)
+    return name.removesuffix("_score")
+
+
+def _size(rows):
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+
+
+def _joined(parts):
+    if isinstance(parts[0], slice) and len(parts) > 1:
+        # eras without a target may lie between
+        adjacent = all(a.stop == b.start for a, b in zip(parts[:-1], parts[1:]))
+        if adjacent:
+            return slice(parts[0].start, parts[-1].stop)
+        parts = [np.arange(part.start, part.stop) for part in parts]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
