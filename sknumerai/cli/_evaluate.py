@@ -3,17 +3,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import argparse
-import inspect
 import re
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from sknumerai.cli._data import add_data_arguments, describe, load
+from sknumerai.cli._data import add_data_arguments, describe
 from sknumerai.cli._files import check_output, whole_file
+from sknumerai.cli._sources import load_rows, open_all, predict_all
 from sknumerai.exceptions import HorizonWarning
 from sknumerai.utils import check_eras, model_horizon, target_horizon, warn_of_leakage
 
@@ -25,8 +23,6 @@ DESCRIPTION = (
 )
 # how Numerai names its benchmark models
 BENCHMARK = re.compile(r"(?:.*:)?(v\d+_\w+)")
-PICKLES = {".pkl", ".pickle", ".joblib"}
-TABLES = {".csv", ".parquet"}
 
 
 def add_arguments(parser):
@@ -82,11 +78,11 @@ def run(args):
     scores_file = getattr(args, "scores", None)
     if scores_file is not None:
         scores_file = check_output(scores_file)
-    sources = _open_all([args.model, *args.baseline])
+    sources = open_all([args.model, *args.baseline])
     targets = list(dict.fromkeys(args.target))
-    bunch = _load(args, sources, targets)
+    bunch = load_rows(args, sources, targets)
     print(describe(bunch))
-    predictions = _predictions(sources, bunch)
+    predictions = predict_all(sources, bunch)
     covered = _covered_rows(predictions)
     predictions, y = predictions[covered], bunch.target[covered]
     _warn_of_leakage(sources, predictions)
@@ -108,130 +104,6 @@ def run(args):
             with whole_file(path) as part:
                 scores.to_csv(part)
             print(f"wrote {path}")
-
-
-def _open_all(paths):
-    """Label and open models and predictions, each a callable or a frame."""
-    sources = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder; name a model or predictions.")
-        if path.suffix.lower() not in PICKLES | TABLES:
-            raise ValueError(
-                f"{path} is neither a model ({', '.join(sorted(PICKLES))}) nor "
-                f"predictions ({', '.join(sorted(TABLES))})."
-            )
-        if not path.is_file():
-            raise FileNotFoundError(f"There is no file {path}.")
-        label = path.stem if path.stem not in sources else str(path)
-        opened = open_model(path) if path.suffix in PICKLES else _open_table(path)
-        sources[label] = opened
-    return sources
-
-
-def open_model(path):
-    """Load a model that was saved.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        File of the pickle.
-
-    Returns
-    -------
-    model : object
-        Something that predicts.
-    """
-    import joblib
-
-    try:
-        model = joblib.load(path)
-    except Exception as error:
-        raise ValueError(
-            f"{path} cannot be loaded as a model ({type(error).__name__}: {error}). It "
-            "must come from the same versions of Python and packages."
-        ) from error
-    if not hasattr(model, "predict") and not callable(model):
-        raise ValueError(
-            f"{path} holds a {type(model).__name__}, which cannot predict."
-        )
-    return model
-
-
-def _open_table(path):
-    if path.suffix == ".csv":
-        table = pd.read_csv(path)
-    else:
-        table = pd.read_parquet(path).reset_index()
-    if "id" not in table.columns:
-        raise ValueError(
-            f"{path} has no column 'id', only {list(table.columns)[:5]}. Predictions "
-            "are a table of id and one column per model."
-        )
-    table = table.set_index("id").select_dtypes("number")
-    table = table.drop(columns=["era", "index"], errors="ignore")
-    if table.shape[1] == 0:
-        raise ValueError(f"{path} has no column of numbers beside 'id'.")
-    if table.index.has_duplicates:
-        twice = table.index[table.index.duplicated()]
-        raise ValueError(
-            f"{path}: {len(twice)} ids appear more than once, the first is {twice[0]!r}."
-        )
-    return table
-
-
-def _load(args, sources, targets):
-    """Load the features that the models read; one column where there is no model."""
-    features = []
-    for label, source in sources.items():
-        if isinstance(source, pd.DataFrame):
-            continue
-        names = getattr(source, "feature_names_in_", getattr(source, "features", None))
-        if names is None and hasattr(source, "predict"):
-            raise ValueError(
-                f"The model {label} does not say which features it reads (it has no "
-                "feature_names_in_). Fit it on a DataFrame."
-            )
-        if names is None:  # any exported function: it picks its columns itself
-            return load(args, targets=targets)
-        features += [str(name) for name in names]
-    features = list(dict.fromkeys(features)) or _any_feature(args)
-    return load(args, targets=targets, feature_set=features)
-
-
-def _any_feature(args):
-    """One feature, where only rows and targets are wanted; all if none is known."""
-    from sknumerai.datasets import load_feature_sets
-
-    try:
-        sets = load_feature_sets(args.data, data_home=getattr(args, "data_home", None))
-    except FileNotFoundError:
-        return None
-    names = min((names for names in sets.values() if names), key=len, default=None)
-    return names and names[:1]
-
-
-def _predictions(sources, bunch):
-    from sknumerai.cli._fit import predict_in_chunks
-
-    X = bunch.data
-    columns = {}
-    for label, source in sources.items():
-        if isinstance(source, pd.DataFrame):
-            ids = X.index.get_level_values("id")
-            aligned = source.reindex(ids)
-            if aligned.isna().all(axis=None):
-                raise ValueError(
-                    f"None of the {len(source):,} ids of {label} are among the "
-                    f"{len(X):,} rows of the data. Is it another split or version?"
-                )
-            for name in aligned.columns:
-                one = aligned.shape[1] == 1 or name == "prediction"
-                column = aligned[name].to_numpy()
-                columns[label if one else f"{label}:{name}"] = column
-        else:
-            columns[label] = predict_in_chunks(_predict_of(source), X)
-    return pd.DataFrame(columns, index=X.index)
 
 
 def _covered_rows(predictions):
@@ -281,18 +153,3 @@ def _warn_of_horizons(baselines, target):
                 HorizonWarning,
                 stacklevel=2,
             )
-
-
-def _predict_of(model):
-    if hasattr(model, "predict"):
-        names = list(model.feature_names_in_)
-        return lambda X: model.predict(X if list(X.columns) == names else X[names])
-    # an exported function is given what Numerai's runner gives it
-    n_arguments = len(inspect.signature(model).parameters)
-
-    def predict(X):
-        live = X.reset_index("era")
-        more = [pd.DataFrame(index=live.index)] * (n_arguments - 1)
-        return np.asarray(model(live, *more).iloc[:, 0])
-
-    return predict

@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from sknumerai.cli._evaluate import open_model
 from sknumerai.cli._files import check_output
+from sknumerai.cli._sources import open_model
 
 HELP = "write the file for Numerai's model upload"
 DESCRIPTION = (

@@ -2,10 +2,12 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import contextlib
 import os
-import secrets
 from pathlib import Path
+
+from sknumerai.utils import whole_file
+
+__all__ = ["check_output", "save_model", "whole_file"]
 
 
 def check_output(path):
@@ -31,29 +33,6 @@ def check_output(path):
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"The folder {path.parent} cannot be written to.")
     return path
-
-
-@contextlib.contextmanager
-def whole_file(path):
-    """Give a temporary name that becomes `path` once the block has ended well.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        File to write.
-
-    Yields
-    ------
-    part : pathlib.Path
-        Where to write.
-    """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save_model(model, path):

@@ -11,8 +11,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sknumerai.cli._evaluate import PICKLES, TABLES, open_model
 from sknumerai.cli._files import check_output, whole_file
+from sknumerai.cli._sources import PICKLES, TABLES, open_model
 
 HELP = "submit predictions to the open round, once or every round"
 DESCRIPTION = (

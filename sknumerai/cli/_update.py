@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from sknumerai.cli._data import add_data_arguments, describe, load
-from sknumerai.cli._evaluate import open_model
 from sknumerai.cli._files import check_output, save_model
+from sknumerai.cli._sources import open_model
 
 HELP = "go on from a saved model's weights on newly resolved eras"
 DESCRIPTION = (

@@ -4,6 +4,7 @@
 
 from sknumerai.inspection._contribution_display import ContributionDisplay
 from sknumerai.inspection._correlation_display import CorrelationDisplay
+from sknumerai.inspection._diagnostics_report import diagnostics_report
 from sknumerai.inspection._distribution_display import DistributionDisplay
 from sknumerai.inspection._era_scores_display import EraScoresDisplay
 from sknumerai.inspection._explain_contribution import explain_contribution
@@ -12,12 +13,14 @@ from sknumerai.inspection._network_display import NetworkDisplay
 from sknumerai.inspection._network_summary import network_summary
 from sknumerai.inspection._noise_robustness import noise_robustness
 from sknumerai.inspection._noise_robustness_display import NoiseRobustnessDisplay
+from sknumerai.inspection._report import DiagnosticsReport
 from sknumerai.inspection._universe_size_display import UniverseSizeDisplay
 from sknumerai.utils._network_summary import NetworkSummary
 
 __all__ = [
     "ContributionDisplay",
     "CorrelationDisplay",
+    "DiagnosticsReport",
     "DistributionDisplay",
     "EraScoresDisplay",
     "FeatureExposureDisplay",
@@ -25,6 +28,7 @@ __all__ = [
     "NetworkSummary",
     "NoiseRobustnessDisplay",
     "UniverseSizeDisplay",
+    "diagnostics_report",
     "explain_contribution",
     "network_summary",
     "noise_robustness",

@@ -32,6 +32,7 @@ from sknumerai.utils._ranks import (
     normalized_ranks,
     signed_power,
 )
+from sknumerai.utils._whole_file import whole_file
 
 __all__ = [
     "ERA_LEVEL",
@@ -66,5 +67,6 @@ __all__ = [
     "target_horizon",
     "unit_columns",
     "warn_of_leakage",
+    "whole_file",
     "with_index_of",
 ]

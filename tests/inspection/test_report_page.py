@@ -1,0 +1,177 @@
+"""The page of diagnostics_report: one file, escaped, accessible, small."""
+
+import html
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sknumerai.inspection import diagnostics_report
+from sknumerai.inspection._report_figures import VARIABLES
+from tests.inspection.reports import Page, noisy_models, tournament
+
+matplotlib = pytest.importorskip("matplotlib")
+pytest.importorskip("jinja2")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sknumerai.exceptions.HorizonWarning",
+    "ignore::sknumerai.exceptions.LeakageWarning",
+)
+EVIL = "<script>alert('x')</script>\"&"
+
+
+@pytest.fixture(scope="module")
+def report():
+    data = tournament()
+    models = noisy_models(data, ("plain", EVIL))
+    before = dict(matplotlib.rcParams)
+    made = diagnostics_report(
+        data.target,
+        models,
+        meta_model=data.meta_model,
+        benchmark=data.benchmark.rename(columns={"v53_lgbm_ender20": "<b>bold</b>"}),
+        features=data.data.rename(columns={"feature_0": "<img src=x>"}),
+        train_eras={EVIL: ["0001"]},
+        title=f"Title {EVIL}",
+        n_resamples=50,
+    )
+    assert dict(matplotlib.rcParams) == before
+    from matplotlib import pyplot
+
+    assert pyplot.get_fignums() == []
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return Page(report.html)
+
+
+def test_all_elements_are_closed_and_ids_differ(page):
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    assert len(set(ids)) == len(ids)
+    known = {f"#{i}" for i in ids}
+    links = [a.get("href", a.get("xlink:href")) for _, a in page.elements]
+    links = [link for link in links if link]
+    assert links and set(links) <= known | {
+        link for link in links if link.startswith("data:")
+    }
+
+
+def test_nothing_is_fetched(report, page):
+    """No address, no script, no font, no style of elsewhere; the browser forbids it."""
+    for tag, attributes in page.elements:
+        for name, value in attributes.items():
+            if name in ("src", "href", "xlink:href", "srcset", "action", "data"):
+                assert re.match(r"#|data:", value), (tag, name, value)
+    assert not page.all("link") and not page.all("script") and not page.all("iframe")
+    style = report.html[report.html.index("<style>") : report.html.index("</style>")]
+    assert "@import" not in style and "url(" not in style
+    assert not re.search(r"https?://", report.html)
+    (policy,) = [m for m in page.all("meta") if "http-equiv" in m]
+    assert policy["content"].startswith("default-src 'none'")
+
+
+def test_names_are_escaped(report, page):
+    assert EVIL not in report.html
+    assert "<b>bold</b>" not in report.html and "<img src=x>" not in report.html
+    assert html.escape(EVIL, quote=False).split("&quot")[0][:12] in report.html
+    models = [row[0].strip() for row in page.tables["scores"]]
+    assert models == ["Model", "plain", EVIL, "<b>bold</b> (baseline)"]
+    # as an attribute it must not end the attribute
+    labels = [a["aria-label"] for a in page.all("svg") if "aria-label" in a]
+    assert any(EVIL in label for label in labels)
+
+
+def test_it_can_be_read_without_eyes(page):
+    assert page.all("html") == [{"lang": "en"}]
+    for attributes in page.all("th"):
+        assert attributes["scope"] in ("col", "row")
+    n_tables = len(page.all("table"))
+    assert len(page.all("caption")) == n_tables >= 5
+    for attributes in page.all("svg"):
+        assert attributes.get("aria-hidden") or (
+            attributes["role"] == "img" and len(attributes["aria-label"]) > 20
+        )
+    assert len(page.all("h1")) == 1
+    assert len(page.all("figure")) == len(page.all("figcaption")) >= 8
+
+
+def test_colours_follow_the_page(report):
+    """Figures have no background and no colour that one of the schemes would hide."""
+    figures = re.findall(r"<figure>.*?</figure>", report.html, flags=re.DOTALL)
+    for figure in figures:
+        colours = set(re.findall(r": (#[0-9a-f]{6})\b", figure))
+        assert not colours & {*VARIABLES, "#0072b2", "#e69f00"}
+        assert "var(--c1)" in figure and "<metadata" not in figure
+    style = report.html[: report.html.index("</style>")]
+    light, dark = re.findall(r":root \{(.*?)\}", style, flags=re.DOTALL)[:2]
+    names = re.findall(r"(--[\w-]+): #", light)
+    assert set(names) == set(re.findall(r"(--[\w-]+): #", dark))
+    for scheme in (light, dark):
+        value = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", scheme))
+        for paper in ("--paper", "--card"):
+            for text in ("--ink", "--muted", "--accent", "--good", "--bad"):
+                assert _contrast(value[text], value[paper]) >= 4.5, (text, paper)
+            for i in range(1, 7):
+                assert _contrast(value[f"--c{i}"], value[paper]) >= 3, i
+        assert _contrast(value["--warn"], value["--warn-paper"]) >= 4.5
+        assert _contrast(value["--ink"], value["--warn-paper"]) >= 4.5
+
+
+def _contrast(a, b):
+    """Contrast of two colours by the Web Content Accessibility Guidelines."""
+    low, high = sorted(_luminance(colour) for colour in (a, b))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour):
+    parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    parts = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return parts @ [0.2126, 0.7152, 0.0722]
+
+
+def test_numbers_of_the_page_are_those_of_the_tables(report, page):
+    header, *rows = page.tables["scores"]
+    assert header[1].split() == ["CORR", "24", "eras"]
+    summary = report.tables["summary"].loc["corr"]
+    for row, (_, expected) in zip(rows, summary.iterrows()):
+        numbers = [n.replace("\N{MINUS SIGN}", "-") for n in row[1].split(" to ")]
+        mean, low = numbers[0].split()
+        assert [float(n) for n in (mean, low, numbers[1])] == pytest.approx(
+            [expected["mean"], expected["mean_low"], expected["mean_high"]], abs=5.1e-5
+        )
+    compared = page.tables["comparison"][1:]
+    table = report.tables["comparison"].loc["corr"]
+    for row, (_, expected) in zip(compared, table.iterrows()):
+        assert float(row[1].split()[0].replace("\N{MINUS SIGN}", "-")) == pytest.approx(
+            expected["difference"], abs=5.1e-5
+        )
+
+
+def test_notebook_shows_it_in_a_frame(report):
+    shown = report._repr_html_()
+    (frame,) = Page(shown).all("iframe")
+    assert frame["srcdoc"] == report.html
+    assert frame["title"]
+
+
+@pytest.mark.slow
+def test_size_of_five_models_and_a_thousand_eras():
+    rng = np.random.default_rng(0)
+    index = pd.MultiIndex.from_product(
+        [[f"{era:04d}" for era in range(1, 1001)], range(20)], names=["era", "id"]
+    )
+    y = pd.Series(rng.normal(size=len(index)), index, name="target_ender_20")
+    models = pd.DataFrame(
+        rng.normal(size=(len(index), 5)), index, [f"model {i}" for i in range(5)]
+    )
+    made = diagnostics_report(
+        y,
+        models,
+        meta_model=models["model 0"] + rng.normal(size=len(index)),
+        benchmark=models["model 1"] + rng.normal(size=len(index)),
+        features=pd.DataFrame(rng.integers(0, 5, (len(index), 30)), index),
+        n_resamples=50,
+    )
+    assert len(made.html.encode()) < 2e6
