@@ -175,11 +175,14 @@ def diagnostics_report(
     >>> from sknumerai.datasets import make_numerai
     >>> from sknumerai.inspection import diagnostics_report
     >>> data = make_numerai(n_eras=30, n_samples_per_era=60, random_state=0)
-    >>> y_pred = data.data[["feature_0", "feature_1"]]
-    >>> report = diagnostics_report(
-    ...     data.target, y_pred, n_resamples=100
-    ... )  # doctest: +SKIP
-    >>> report.tables["summary"].loc["corr", "mean"].round(3)  # doctest: +SKIP
+    >>> y_pred = data.oracle.rename("best possible")
+    >>> report = diagnostics_report(data.target, y_pred, n_resamples=100)
+    >>> report.tables["summary"].loc["corr", ["mean", "n_eras"]].round(2)
+                   mean  n_eras
+    model
+    best possible  0.44      30
+    >>> report.warnings["kind"].tolist()
+    ['too good', 'training eras unknown']
     """
     for name in ("matplotlib", "jinja2"):
         # before minutes of work

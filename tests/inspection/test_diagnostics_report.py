@@ -89,7 +89,10 @@ def test_summary_and_comparison_are_those_of_the_metrics(report):
     options = {"horizon": 20, "n_resamples": 50, "random_state": 0}
     for name in scores.columns.unique("metric"):
         expected = score_summary(
-            scores[name], statistics=["mean", "sharpe"], confidence_level=0.95, **options
+            scores[name],
+            statistics=["mean", "sharpe"],
+            confidence_level=0.95,
+            **options,
         )
         found = report.tables["summary"].loc[name]
         pd.testing.assert_frame_equal(
@@ -295,7 +298,11 @@ def test_prints_and_pickles(report):
         ({"n_resamples": 1}, ValueError, "n_resamples must be"),
         ({"title": None}, TypeError, "title must be a str"),
         ({"policy": "none"}, LookupError, "no rule is called"),
-        ({"train_eras": {"three": [1]}}, ValueError, "names 'three', which is no model"),
+        (
+            {"train_eras": {"three": [1]}},
+            ValueError,
+            "names 'three', which is no model",
+        ),
         ({"estimators": {"three": None}}, ValueError, "which is no model"),
         ({"meta_model": pd.Series([1.0], ["x"])}, ValueError, "no row of y_pred"),
     ],

@@ -137,7 +137,10 @@ def test_a_sign_that_is_turned_round(data):
 def test_two_models_that_are_one(data, models):
     table = models.assign(copy=models["one"] * 2 + 1)
     findings, _ = report_on(data.target, table, train_eras=range(1, 90))
-    assert "one and copy rank stocks alike" in only(findings, "same predictions")["message"]
+    assert (
+        "one and copy rank stocks alike"
+        in only(findings, "same predictions")["message"]
+    )
 
 
 def test_horizons_of_benchmark_and_rule(data, models):
@@ -227,7 +230,10 @@ def test_few_eras(data, models):
     findings, _ = report_on(
         data.target.loc[:"0110"], models.loc[:"0110"], train_eras=range(1, 90)
     )
-    assert "Too few eras for intervals and a comparison (10)" in only(findings, "few eras")["message"]
+    assert (
+        "Too few eras for intervals and a comparison (10)"
+        in only(findings, "few eras")["message"]
+    )
 
 
 def test_several_faults_of_many_models(data):
