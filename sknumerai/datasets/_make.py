@@ -64,7 +64,7 @@ def make_numerai(
     50, 20 and 5 percent of an era in their bins and overlap from era to era. With
     ``signal=1`` and ``n_samples_per_era="real"`` scores are as small as the real ones;
     the default raises the signal so that a model learns from a few thousand rows. Read
-    more in the :ref:`User Guide <synthetic_data>`.
+    more in the :doc:`User Guide </user_guide/synthetic_data>`.
 
     Parameters
     ----------

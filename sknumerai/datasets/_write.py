@@ -73,7 +73,7 @@ def write_numerai(
     live, the benchmark models' predictions for each, meta model, example predictions
     and ``features.json``. They are written era by era, so that any size fits into
     memory. The eras are those that :func:`make_numerai` makes with the same settings.
-    Read more in the :ref:`User Guide <synthetic_data>`.
+    Read more in the :doc:`User Guide </user_guide/synthetic_data>`.
 
     Parameters
     ----------

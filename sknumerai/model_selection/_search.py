@@ -49,8 +49,8 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     scoring : str, callable, list or dict, default=None
         A scorer, several by name, or a callable that gives a dict, such as
-        :func:`numerai_scoring`. By default `numerai_corr_scorer`, and where no eras are
-        found the estimator's own score.
+        :func:`~sknumerai.metrics.numerai_scoring`. By default `numerai_corr_scorer`,
+        and where no eras are found the estimator's own score.
 
     refit : bool or str, default=True
         Whether to fit the best parameters to all rows. Of several metrics, the name of
@@ -152,7 +152,7 @@ class OptunaSearchRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     n_features_in_ : int
         Number of features.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has them and the estimator keeps them.
 
     See Also

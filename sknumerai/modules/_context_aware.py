@@ -73,7 +73,7 @@ class ContextAwareEncoder(nn.Module):
 
     n_levels : int or None, default=None
         Number of levels, evenly spaced from 0 to 1, that each feature is encoded by
-        (:class:`LevelEncoding`) before the first layer: 5 gives each of Numerai's codes
+        (``LevelEncoding``) before the first layer: 5 gives each of Numerai's codes
         a weight of its own. None leaves features as they are.
 
     linear_skip : bool, default=False

@@ -25,8 +25,8 @@ class CorrelationClusterSelector(BaseFeatureSelector):
 
     Numerai's features repeat each other. Features whose correlations, signs aside, are
     large form a cluster, and the one that stands for it best is kept. Features that are
-    the same in all rows are dropped. Read more in the :ref:`User Guide
-    <preprocessing>`.
+    the same in all rows are dropped. Read more in the :doc:`User Guide
+    </user_guide/preprocessing>`.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class CorrelationClusterSelector(BaseFeatureSelector):
 
     Attributes
     ----------
-    labels_ : ndarray of shape (n_features_in_,)
+    labels_ : ndarray of shape (n_features,)
         Cluster of each feature, numbered in the order of their first features; -1 for
         those that are the same in all rows.
 
@@ -67,7 +67,7 @@ class CorrelationClusterSelector(BaseFeatureSelector):
     n_clusters_ : int
         Number of clusters.
 
-    support_ : ndarray of shape (n_features_in_,)
+    support_ : ndarray of shape (n_features,)
         Whether each feature is kept.
 
     eras_seen_ : ndarray of shape (n_eras,)

@@ -19,7 +19,7 @@ class EraQuantileScaler(OneToOneFeatureMixin, BaseEraTransformer):
 
     Makes of any numbers what Numerai's features are: codes from 0 to 4 of which each
     has a fifth of an era. For features of one's own beside the given ones. Read more in
-    the :ref:`User Guide <preprocessing>`.
+    the :doc:`User Guide </user_guide/preprocessing>`.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ class FeatureGroupStatistics(TransformerMixin, BaseEstimator):
 
     Numerai's features come in groups: intelligence, charisma and so on. Whether a stock
     is high or low on a whole group, and how much its features agree, are features
-    themselves. Read more in the :ref:`User Guide <preprocessing>`.
+    themselves. Read more in the :doc:`User Guide </user_guide/preprocessing>`.
 
     Parameters
     ----------

@@ -29,8 +29,8 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Numerai's features are codes from 0 to 4; linear models and networks like them
     in [0, 1] or, centered, in [-1, 1]. Nothing is learned from the data, so that a live
     era of any few rows is scaled as the training eras were. Values outside the declared
-    range are mistakes in the data and refused. Read more in the :ref:`User Guide
-    <preprocessing>`.
+    range are mistakes in the data and refused. Read more in the :doc:`User Guide
+    </user_guide/preprocessing>`.
 
     Parameters
     ----------

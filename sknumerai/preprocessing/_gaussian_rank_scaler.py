@@ -21,8 +21,8 @@ class GaussianRankScaler(OneToOneFeatureMixin, BaseEraTransformer):
     The rank of a value among its era, tied values sharing the mean of their ranks,
     becomes the quantile of the standard normal distribution: so outliers lose their
     pull, and eras of different spread become alike. For features with tails, for
-    predictions before they are averaged. Read more in the :ref:`User Guide
-    <preprocessing>`.
+    predictions before they are averaged. Read more in the :doc:`User Guide
+    </user_guide/preprocessing>`.
 
     Parameters
     ----------

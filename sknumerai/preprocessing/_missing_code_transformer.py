@@ -18,7 +18,7 @@ class MissingCodeTransformer(BaseEraTransformer):
     Numerai's files hold no NaN: a feature that did not exist yet is 2, the middle of
     its codes, in all rows of an era. To a model that looks like an average value.
     This transformer makes it NaN, which trees understand, or adds a column that tells,
-    which networks do. Read more in the :ref:`User Guide <preprocessing>`.
+    which networks do. Read more in the :doc:`User Guide </user_guide/preprocessing>`.
 
     Parameters
     ----------

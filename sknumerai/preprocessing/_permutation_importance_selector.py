@@ -33,7 +33,8 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
     Scikit-learn computes permutation importances but does not select by them:
     ``SelectFromModel`` sees the fitted model alone. With a scorer of
     :func:`~sknumerai.metrics.make_era_scorer` the importance of a feature is what an
-    era score loses without it. Read more in the :ref:`User Guide <preprocessing>`.
+    era score loses without it. Read more in the :doc:`User Guide
+    </user_guide/preprocessing>`.
 
     Parameters
     ----------
@@ -76,10 +77,10 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
 
     Attributes
     ----------
-    importances_mean_, importances_std_ : ndarray of shape (n_features_in_,)
+    importances_mean_, importances_std_ : ndarray of shape (n_features,)
         What the score loses, over folds and repeats.
 
-    support_ : ndarray of shape (n_features_in_,)
+    support_ : ndarray of shape (n_features,)
         Whether each feature is kept.
 
     eras_seen_ : ndarray of shape (n_eras,)

@@ -27,7 +27,7 @@ class StableFeatureSelector(BaseFeatureSelector):
     The stability of a feature is the mean over eras of its correlation with the target
     over the standard deviation: a Sharpe ratio of the feature. A feature that was
     strong in a few eras and turned in others is worth less than a weak one that
-    never did. Read more in the :ref:`User Guide <preprocessing>`.
+    never did. Read more in the :doc:`User Guide </user_guide/preprocessing>`.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ class StableFeatureSelector(BaseFeatureSelector):
 
     Attributes
     ----------
-    scores_ : ndarray of shape (n_features_in_,)
+    scores_ : ndarray of shape (n_features,)
         Stability of each feature with its sign: mean over standard deviation (``ddof=0``)
         of its era correlations. NaN where `min_coverage` is not reached.
 
-    mean_correlations_, std_correlations_ : ndarray of shape (n_features_in_,)
+    mean_correlations_, std_correlations_ : ndarray of shape (n_features,)
         Mean and standard deviation over the eras in which the feature varies.
 
-    n_eras_ : ndarray of shape (n_features_in_,)
+    n_eras_ : ndarray of shape (n_features,)
         Number of these eras, without those of fewer than `min_samples` rows.
 
-    support_ : ndarray of shape (n_features_in_,)
+    support_ : ndarray of shape (n_features,)
         Whether each feature is kept.
 
     eras_seen_ : ndarray of shape (n_eras,)
