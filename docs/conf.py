@@ -1,9 +1,11 @@
 """Sphinx's settings. Build with `sphinx-build -W --keep-going -n docs docs/_build/html`."""
 
+import importlib
 import os
 import re
 
 from sphinx.domains.python import PyXRefRole
+from sphinx.util import logging
 
 import sknumerai
 
@@ -53,7 +55,7 @@ numpydoc_class_members_toctree = False
 
 # Names of other packages are not looked up: that would need the network.
 nitpick_ignore_regex = [
-    (r"py:name", r".*"),
+    (r"py:name", r"(?s).*"),
     (r"py:.*", r"(functools|joblib|matplotlib|numpy|optuna|pandas)\..*"),
     (r"py:.*", r"(scipy|sklearn|skorch|torch|warnings)\..*"),
 ]
@@ -90,7 +92,34 @@ def link_to_rendered_gallery(app, docname, source):
     )
 
 
+public = {
+    name: f"sknumerai.{subpackage}.{name}"
+    for subpackage in sknumerai.__all__
+    for name in importlib.import_module(f"sknumerai.{subpackage}").__all__
+}
+
+
+def find_public_name(app, env, node, contnode):
+    """Find a public name of another subpackage, which a docstring need not write out."""
+    found = node.get("refdomain") == "py" and public.get(node["reftarget"])
+    if not found:
+        return None
+    py = env.get_domain("py")
+    return py.resolve_xref(
+        env, node["refdoc"], app.builder, "obj", found, node, contnode
+    )
+
+
+def check_every_name_has_a_page(app, env):
+    """Warn, which ends the build, of public names without a page."""
+    for name in public.values():
+        if f"api/generated/{name}" not in env.found_docs:
+            logging.getLogger(__name__).warning("%s has no page", name)
+
+
 def setup(app):
     app.add_role_to_domain("py", "name", PyXRefRole())
     app.connect("autodoc-skip-member", skip_member)
     app.connect("source-read", link_to_rendered_gallery)
+    app.connect("missing-reference", find_public_name)
+    app.connect("env-check-consistency", check_every_name_has_a_page)
