@@ -14,7 +14,9 @@ from sknumerai.inspection._network_summary import network_summary
 from sknumerai.inspection._noise_robustness import noise_robustness
 from sknumerai.inspection._noise_robustness_display import NoiseRobustnessDisplay
 from sknumerai.inspection._report import DiagnosticsReport
+from sknumerai.inspection._residuals_display import ResidualsDisplay
 from sknumerai.inspection._universe_size_display import UniverseSizeDisplay
+from sknumerai.inspection._weights_display import WeightsDisplay
 from sknumerai.utils._network_summary import NetworkSummary
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "NetworkDisplay",
     "NetworkSummary",
     "NoiseRobustnessDisplay",
+    "ResidualsDisplay",
     "UniverseSizeDisplay",
+    "WeightsDisplay",
     "diagnostics_report",
     "explain_contribution",
     "network_summary",

@@ -6,6 +6,7 @@ import numpy as np
 
 from sknumerai.inspection._network_layout import boxes_of, place
 from sknumerai.inspection._network_summary import network_summary
+from sknumerai.inspection._panels import Display
 from sknumerai.utils import import_optional
 
 # Light tints that colour-blind readers tell apart; in grey they are all light
@@ -14,7 +15,7 @@ _TINTS = ("#cfe3f5", "#fbe3c0", "#cdebdc", "#f4d3e3", "#f3efbf", "#dcd8ee", "#e2
 _FONT_SIZE, _CHARACTER, _LINE = 8.0, 0.068, 0.155
 
 
-class NetworkDisplay:
+class NetworkDisplay(Display):
     """Drawing of a network: boxes of layers, and what feeds them.
 
     Activations, dropout and normalization are in the box of the layer that they follow.
@@ -42,9 +43,10 @@ class NetworkDisplay:
 
     Examples
     --------
-    >>> from sknumerai.inspection import NetworkDisplay, network_summary
+    >>> from sknumerai.inspection import NetworkDisplay
     >>> from sknumerai.modules import SupervisedAutoencoder
-    >>> display = NetworkDisplay(network_summary(SupervisedAutoencoder(42, 1)))
+    >>> network = SupervisedAutoencoder(42, 1)
+    >>> display = NetworkDisplay.from_estimator(network, plot=False)
     >>> len(display.summary.outputs)
     3
     >>> display.plot().figure_.savefig("network.png")  # doctest: +SKIP
@@ -54,7 +56,7 @@ class NetworkDisplay:
         self.summary = summary
 
     @classmethod
-    def from_estimator(cls, estimator, *, input_shape=None, ax=None):
+    def from_estimator(cls, estimator, *, input_shape=None, plot=True, ax=None):
         """Draw the network of an estimator.
 
         Parameters
@@ -66,6 +68,9 @@ class NetworkDisplay:
         input_shape : int or tuple of int, default=None
             Shape of one row, as in :func:`network_summary`.
 
+        plot : bool, default=True
+            Whether to draw now. Without, matplotlib is not needed.
+
         ax : matplotlib.axes.Axes, default=None
             Where it is drawn, by default in a new figure.
 
@@ -74,7 +79,8 @@ class NetworkDisplay:
         display : NetworkDisplay
             The drawing.
         """
-        return cls(network_summary(estimator, input_shape=input_shape)).plot(ax=ax)
+        display = cls(network_summary(estimator, input_shape=input_shape))
+        return display.plot(ax=ax) if plot else display
 
     def plot(self, ax=None):
         """Draw the network.

@@ -3,12 +3,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from sknumerai.inspection._feature_noise import KINDS
+from sknumerai.inspection._panels import COLOURS, DASHES, MARKERS, NEUTRAL, Display
 from sknumerai.utils import import_optional
 
-_MARKERS, _LINES = "osD^v", ("-", "--", ":", "-.")
 
-
-class NoiseRobustnessDisplay:
+class NoiseRobustnessDisplay(Display):
     """Scores of a model by the strength of the noise on its features.
 
     Made by :func:`noise_robustness`. Printed, it is a table. Read more in the
@@ -125,8 +124,9 @@ class NoiseRobustnessDisplay:
         (line,) = ax.plot(
             levels,
             table["difference" if relative else "mean"],
-            marker=_MARKERS[number % len(_MARKERS)],
-            linestyle=_LINES[number % len(_LINES)],
+            color=COLOURS[number % len(COLOURS)],
+            marker=MARKERS[number % len(MARKERS)],
+            linestyle=DASHES[number % len(DASHES)],
             label=self.estimator if name is None else name,
             gid="noise",
         )
@@ -141,7 +141,7 @@ class NoiseRobustnessDisplay:
                 linewidth=0,
             )
         if not number:
-            ax.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+            ax.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=0)
         ax.set_xlabel(f"{self.kind}: {KINDS[self.kind]}")
         what = f"{self.metric}, mean of {len(self.era_scores)} eras"
         ax.set_ylabel(f"difference of {what}" if relative else what)
