@@ -84,12 +84,14 @@ def test_several_outputs_of_an_estimator(given):
 def test_classifiers_predict_the_expected_value(given):
     X, y = given
     labels = (y > 0.5).astype(int) * 3
-    model = LogisticRegression().fit(X, labels)
+    model = LogisticRegression(solver="newton-cholesky").fit(X, labels)
     display = ResidualsDisplay.from_estimator(model, X, labels, plot=False)
     residuals = labels - 3 * model.predict_proba(X)[:, 1]
     row = display.summary.loc["LogisticRegression"]
     assert row["mae"] == pytest.approx(np.abs(residuals).mean())
-    named = LogisticRegression().fit(X, np.where(labels, "up", "down"))
+    named = LogisticRegression(solver="newton-cholesky").fit(
+        X, np.where(labels, "up", "down")
+    )
     with pytest.raises(ValueError, match="are no numbers, such as 'down'"):
         ResidualsDisplay.from_estimator(named, X, labels, plot=False)
 
