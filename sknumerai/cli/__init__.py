@@ -1,4 +1,4 @@
-"""The command line: ``sknumerai demo``, ``download``, ``train``, ``evaluate``."""
+"""The command line: ``sknumerai demo``, ``download``, ``plan``, ``train``..."""
 
 from sknumerai.cli._main import main
 

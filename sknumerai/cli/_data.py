@@ -142,8 +142,8 @@ def load(args, *, targets, feature_set=None, drop_unresolved=False):
     args : argparse.Namespace
         With the arguments of :func:`add_data_arguments` and `data`.
 
-    targets : list of str
-        Targets, the main one first.
+    targets : list of str or None
+        Targets, the main one first; None for none.
 
     feature_set : str, list of str or None, default=None
         See :func:`sknumerai.datasets.load_numerai`.
@@ -163,7 +163,7 @@ def load(args, *, targets, feature_set=None, drop_unresolved=False):
         args.data,
         split,
         feature_set=feature_set,
-        targets=list(targets),
+        targets=None if targets is None else list(targets),
         eras=getattr(args, "eras", None),
         every=getattr(args, "every", None),
         drop_unresolved=drop_unresolved,

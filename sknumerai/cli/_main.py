@@ -13,6 +13,7 @@ from sknumerai.cli import (
     _download,
     _evaluate,
     _export,
+    _plan,
     _preflight,
     _report,
     _status,
@@ -25,6 +26,7 @@ from sknumerai.cli import (
 COMMANDS = {
     "demo": _demo,
     "download": _download,
+    "plan": _plan,
     "train": _train,
     "evaluate": _evaluate,
     "report": _report,

@@ -114,7 +114,39 @@ def make_model(name, params, *, seed, progress):
     ValueError
         If the model has no such parameter. The message names near matches.
     """
-    model = MODELS[name]()
+    defaults = {"random_state": seed}
+    if name in ("mlp", "sae"):
+        defaults["verbose"] = int(progress)
+    return set_parameters(MODELS[name](), name, params, defaults)
+
+
+def set_parameters(model, name, params, defaults):
+    """Set the parameters of a model.
+
+    Parameters
+    ----------
+    model : estimator
+        Not fitted.
+
+    name : str
+        What messages call it.
+
+    params : dict
+        Parameters to set.
+
+    defaults : dict
+        Further ones, where the model has them and `params` does not name them.
+
+    Returns
+    -------
+    model : estimator
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such parameter. The message names near matches.
+    """
     known = model.get_params()
     for param in params:
         if param not in known:
@@ -124,9 +156,6 @@ def make_model(name, params, *, seed, progress):
                 f"--set: the model {name} has no parameter {param!r}.{hint} It has: "
                 f"{', '.join(sorted(known))}."
             )
-    defaults = {"random_state": seed}
-    if name in ("mlp", "sae"):
-        defaults["verbose"] = int(progress)
     return model.set_params(**{**_only(defaults, known), **params})
 
 

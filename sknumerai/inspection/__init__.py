@@ -1,4 +1,4 @@
-"""What scores and networks are made of, as data and figures."""
+"""What scores, networks and jobs are made of, as data and figures."""
 
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -13,6 +13,7 @@ from sknumerai.inspection._network_display import NetworkDisplay
 from sknumerai.inspection._network_summary import network_summary
 from sknumerai.inspection._noise_robustness import noise_robustness
 from sknumerai.inspection._noise_robustness_display import NoiseRobustnessDisplay
+from sknumerai.inspection._plan_job import plan_job
 from sknumerai.inspection._report import DiagnosticsReport
 from sknumerai.inspection._residuals_display import ResidualsDisplay
 from sknumerai.inspection._universe_size_display import UniverseSizeDisplay
@@ -36,4 +37,5 @@ __all__ = [
     "explain_contribution",
     "network_summary",
     "noise_robustness",
+    "plan_job",
 ]

@@ -225,13 +225,25 @@ def _limit_targets(est, loss, scaled):
     return est._limit_targets(scaled)
 
 
+def batches_of(est, n_samples):
+    """Return what batches are of, "rows" or "era", and how many make one."""
+    loss = loss_of_targets(est)
+    by, size = est.batch_by, est.batch_size
+    if by == "auto":
+        by = "era" if est._attends or is_era_wise(loss) else "rows"
+    if size == "auto" and by == "era":
+        size = max(getattr(loss, "eras_per_batch", 1), est._eras_per_batch)
+    elif size == "auto":
+        most = est._max_batch_rows
+        size = int(np.clip(n_samples // 64, min(32, most), most))
+    return by, size
+
+
 def _resolve_batches(est, found, n_samples, caller):
     """Set batch_by_ and batch_size_; return the eras, or all rows as one."""
     loss = loss_of_targets(est)
     era_wise = est._attends or is_era_wise(loss)
-    est.batch_by_ = est.batch_by
-    if est.batch_by == "auto":
-        est.batch_by_ = "era" if era_wise else "rows"
+    est.batch_by_, est.batch_size_ = batches_of(est, n_samples)
     if era_wise and est.batch_by_ == "rows":
         what = "attention" if est._attends else f"loss={est.loss!r}"
         raise ValueError(
@@ -245,12 +257,6 @@ def _resolve_batches(est, found, n_samples, caller):
         eras = one_era(n_samples)
     elif est._attends:
         warn_of_long_eras(eras, caller, stacklevel=7)
-    est.batch_size_ = est.batch_size
-    if est.batch_size == "auto":
-        most = est._max_batch_rows
-        rows = int(np.clip(n_samples // 64, min(32, most), most))
-        n_eras = max(getattr(loss, "eras_per_batch", 1), est._eras_per_batch)
-        est.batch_size_ = n_eras if est.batch_by_ == "era" else rows
     least = getattr(loss, "min_eras", 1)
     if est.batch_size_ < least:
         raise ValueError(
