@@ -16,16 +16,15 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from anonymous_memory import Peak
 from optuna.distributions import FloatDistribution
 
 from sknumerai.inspection import plan_job
-from sknumerai.inspection._machine import anonymous
 from sknumerai.model_selection import GroupTimeSeriesSplit, OptunaSearchRegressor
 from sknumerai.neural_network import MLPRegressor, SupervisedAutoencoderRegressor
 
@@ -91,20 +90,10 @@ def do(args):
     X = pd.DataFrame(matrix, index=index, columns=names, copy=False)
     codes = np.random.default_rng(1).integers(0, 5, args.rows)
     y = pd.Series((codes / 4).astype(np.float32), index=index, name=TARGET)
-    peak, done = [anonymous() or 0], threading.Event()
-
-    def watch():
-        while not done.wait(0.005):
-            peak[0] = max(peak[0], anonymous() or 0)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
     begun = time.perf_counter()
-    job.fit(X, y)
-    taken = time.perf_counter() - begun
-    done.set()
-    thread.join()
-    return {"seconds": taken, "bytes": peak[0]}
+    with Peak() as watch:
+        job.fit(X, y)
+    return {"seconds": time.perf_counter() - begun, "bytes": watch.peak}
 
 
 def in_a_process(job, what, file, args):

@@ -86,7 +86,7 @@ def plan_job(
     Hours come from work that is done now: steps of the optimizer on random rows at the
     batch size that the whole job has, for a network, and fits to more and more rows
     for any other estimator. They are scaled by the rows, epochs, folds, trials and
-    models. Read more in the :ref:`User Guide <planning>`.
+    models.
 
     Parameters
     ----------
