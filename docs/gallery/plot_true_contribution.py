@@ -105,7 +105,8 @@ print(f"correlation to expect with other draws: {np.median(tc.reliability_):.3f}
 # One number for each stock
 # -------------------------
 # The score of any signal is its product with the gradient of the return by the meta model
-# of each stock. Stocks that the portfolio holds at its limit, or not at all, have none.
+# of each stock. In one portfolio only stocks that are held, and not at their limit, have
+# such a gradient; over the rounds of dropout most stocks are held once.
 
 last = X.index.unique("era")[-1]
 weights = optimizer.solve(meta_model.loc[last], exposures=X.loc[last])
