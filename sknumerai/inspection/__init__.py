@@ -9,6 +9,7 @@ from sknumerai.inspection._distribution_display import DistributionDisplay
 from sknumerai.inspection._era_scores_display import EraScoresDisplay
 from sknumerai.inspection._explain_contribution import explain_contribution
 from sknumerai.inspection._feature_exposure_display import FeatureExposureDisplay
+from sknumerai.inspection._learning_curve_display import LearningCurveDisplay
 from sknumerai.inspection._network_display import NetworkDisplay
 from sknumerai.inspection._network_summary import network_summary
 from sknumerai.inspection._noise_robustness import noise_robustness
@@ -16,6 +17,8 @@ from sknumerai.inspection._noise_robustness_display import NoiseRobustnessDispla
 from sknumerai.inspection._plan_job import plan_job
 from sknumerai.inspection._report import DiagnosticsReport
 from sknumerai.inspection._residuals_display import ResidualsDisplay
+from sknumerai.inspection._search_history_display import SearchHistoryDisplay
+from sknumerai.inspection._split_display import SplitDisplay
 from sknumerai.inspection._universe_size_display import UniverseSizeDisplay
 from sknumerai.inspection._weights_display import WeightsDisplay
 from sknumerai.utils._network_summary import NetworkSummary
@@ -27,10 +30,13 @@ __all__ = [
     "DistributionDisplay",
     "EraScoresDisplay",
     "FeatureExposureDisplay",
+    "LearningCurveDisplay",
     "NetworkDisplay",
     "NetworkSummary",
     "NoiseRobustnessDisplay",
     "ResidualsDisplay",
+    "SearchHistoryDisplay",
+    "SplitDisplay",
     "UniverseSizeDisplay",
     "WeightsDisplay",
     "diagnostics_report",

@@ -9,6 +9,12 @@ from pathlib import Path
 
 from sknumerai.neural_network._callback import BaseCallback
 from sknumerai.utils import import_optional
+from sknumerai.utils._learning_curves import (
+    best_epoch,
+    draw_best,
+    draw_curve,
+    learning_curves,
+)
 
 
 class LearningCurvePlot(BaseCallback):
@@ -114,8 +120,7 @@ class LearningCurvePlot(BaseCallback):
 
     def _draw(self, net):
         rows = [*net.earlier, *(row for row in net.history if "train_loss" in row)]
-        losses, scores = self._curves(rows)
-        best = [i for i, row in enumerate(rows, start=1) if row.get("best")]
+        losses, scores = learning_curves(rows, self.names)
         panels = [curves for curves in (losses, scores) if curves]
         self.figure_.clear()
         if not panels:
@@ -123,32 +128,12 @@ class LearningCurvePlot(BaseCallback):
         axes = self.figure_.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for ax, curves in zip(axes, panels):
             for name, (epochs, values) in curves.items():
-                ax.plot(epochs, values, marker=".", label=name)
-            if best:
-                ax.axvline(best[-1], color="0.6", linestyle=":")
+                draw_curve(ax, epochs, values, name)
+            draw_best(ax, best_epoch(rows))
             ax.set_ylabel("loss" if curves is losses else "score")
             ax.legend()
         axes[-1].set_xlabel("epoch")
         self._show()
-
-    def _curves(self, rows):
-        """Return what is drawn, by name: losses and scores, as (epochs, values)."""
-        names = self.names
-        if names is None:
-            names = dict.fromkeys(
-                name
-                for row in rows
-                for name, value in row.items()
-                if isinstance(value, float) and name not in ("dur", "lr")
-            )
-        losses, scores = {}, {}
-        for name in names:
-            drawn = [(i, r[name]) for i, r in enumerate(rows, start=1) if name in r]
-            if not drawn:
-                continue
-            is_loss = name.removesuffix("_penalty") != name or name.endswith("loss")
-            (losses if is_loss else scores)[name] = tuple(zip(*drawn))
-        return losses, scores
 
     def _show(self):
         if self.path is not None:
