@@ -54,6 +54,7 @@ class EraStream:
         self._origin = rows.origin[positions]
         self._codes = rows.codes[positions]
         self._lacks = np.bincount(self._codes, minlength=len(rows.labels))
+        self._memory = np.empty(0, dtype=codec.dtype)
         # parts of eras that are not complete: their rows and features
         self._waiting = {}
         self._waiting_bytes = 0
@@ -96,7 +97,7 @@ class EraStream:
                 n_wanted = int(np.count_nonzero(wanted))
                 goes[here][wanted] = np.arange(n_wanted)
                 shape = (n_wanted, len(self.features))
-                with _array(shape, self.codec.dtype, self.folder) as matrix:
+                with self._array(shape) as matrix:
                     fill_rows(matrix, blocks, goes, self.features, self.codec)
                     yield from self._complete(matrix, chosen[here][wanted])
         finally:
@@ -139,13 +140,22 @@ class EraStream:
                 "data."
             )
 
+    @contextlib.contextmanager
+    def _array(self, shape):
+        """The array of a row group: memory that is used again, or a file if large."""
+        dtype, size = self.codec.dtype, int(np.prod(shape, dtype=np.int64))
+        if size * dtype.itemsize > GROUP_BYTES:
+            with _array_on_file(shape, dtype, self.folder) as array:
+                yield array
+            return
+        if self._memory.size < size:
+            self._memory = np.empty(0, dtype=dtype)  # not beside a larger one
+            self._memory = np.empty(size, dtype=dtype)
+        yield self._memory[:size].reshape(shape)
+
 
 @contextlib.contextmanager
-def _array(shape, dtype, folder):
-    """An array, on a temporary file where it is large."""
-    if np.prod(shape, dtype=np.int64) * dtype.itemsize <= GROUP_BYTES:
-        yield np.empty(shape, dtype=dtype)
-        return
+def _array_on_file(shape, dtype, folder):
     handle, name = tempfile.mkstemp(prefix="predict-", suffix=".tmp", dir=folder)
     os.close(handle)
     path, array = Path(name), None

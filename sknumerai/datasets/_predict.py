@@ -222,7 +222,8 @@ def _features(model, tables, feature_set, where):
         )
     names = [str(name) for name in names]
     available = [name for name in tables[0].types if name not in (ERA, DATA_TYPE)]
-    absent = [name for name in names if name not in set(available)]
+    known = set(available)
+    absent = [name for name in names if name not in known]
     if absent:
         raise ValueError(
             f"{where} lacks {len(absent)} of the {len(names)} features that the model "
@@ -244,22 +245,21 @@ def _predict(model, stream, rows, positions, named, verbose):
         delay=2,
         disable=not verbose,
     )
-    with bar:
+    with bar, warnings.catch_warnings():
+        # it is one: also for the part of a pipeline that lost the index
+        warnings.simplefilter("ignore", OneEraWarning)
         for code, chosen, matrix in stream:
             label, params = rows.labels[code], {}
             if by_groups:
                 params["groups"] = np.full(len(matrix), label)
             X = matrix
             if named:
-                ids = rows.ids(positions[chosen])
+                ids = rows.ids(_as_slice(positions[chosen]))
                 index = make_index([label], np.zeros(len(matrix), np.int8), ids)
                 X = pd.DataFrame(
                     matrix, index=index, columns=stream.features, copy=False
                 )
-            with warnings.catch_warnings():
-                # it is one: also for the part of a pipeline that lost the index
-                warnings.simplefilter("ignore", OneEraWarning)
-                y = np.asarray(model.predict(X, **params))
+            y = np.asarray(model.predict(X, **params))
             if len(y) != len(matrix):
                 raise ValueError(
                     f"{CALLER}: the model gives {len(y)} predictions for the "
@@ -270,6 +270,12 @@ def _predict(model, stream, rows, positions, named, verbose):
             values[chosen] = y
             bar.update(len(matrix))
     return values
+
+
+def _as_slice(positions):
+    """A run of positions as a slice: their ids are not copied."""
+    first, last = int(positions[0]), int(positions[-1])
+    return slice(first, last + 1) if last - first + 1 == len(positions) else positions
 
 
 def _takes_groups(predict):
