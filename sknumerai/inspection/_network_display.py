@@ -6,13 +6,14 @@ import numpy as np
 
 from sknumerai.inspection._network_layout import boxes_of, place
 from sknumerai.inspection._network_summary import network_summary
-from sknumerai.inspection._panels import Display
-from sknumerai.utils import import_optional
+from sknumerai.inspection._panels import Display, open_panels
 
 # Light tints that colour-blind readers tell apart; in grey they are all light
 _TINTS = ("#cfe3f5", "#fbe3c0", "#cdebdc", "#f4d3e3", "#f3efbf", "#dcd8ee", "#e2e2e2")
 # Inches of a character and of a line at the font size
 _FONT_SIZE, _CHARACTER, _LINE = 8.0, 0.068, 0.155
+# Inches that a title needs at the least
+_TITLE = 3.0
 
 
 class NetworkDisplay(Display):
@@ -100,24 +101,27 @@ class NetworkDisplay(Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        TypeError
+            If `ax` is no Axes.
         """
-        caller = "NetworkDisplay.plot"
-        pyplot = import_optional("matplotlib.pyplot", extra="plot", caller=caller)
         boxes = boxes_of(self.summary)
         ways = place(boxes)
-        left = min(box.x - box.width / 2 for box in boxes) - 1
-        right = max(box.x + box.width / 2 for box in boxes) + 1
         bends = [x for _, _, through in ways for x, _ in through]
-        left, right = min([left, *bends]) - 1, max([right, *bends]) + 1
-        spare = 3.0 / _CHARACTER - (right - left)  # as wide as the title at least
-        if ax is None and spare > 0:
-            left, right = left - spare / 2, right + spare / 2
+        left = min([box.x - box.width / 2 for box in boxes] + bends) - 1
+        right = max([box.x + box.width / 2 for box in boxes] + bends) + 1
         low = min(box.y - box.height / 2 for box in boxes) - 0.5
         high = max(box.y + box.height / 2 for box in boxes) + 0.5
-        if ax is None:
-            size = (right - left) * _CHARACTER, (high - low) * _LINE + 0.35
-            figure, ax = pyplot.subplots(figsize=size, layout="constrained")
-        figure = ax.figure
+        spare = _TITLE / _CHARACTER - (right - left)
+        if ax is None and spare > 0:
+            left, right = left - spare / 2, right + spare / 2
+        figure, axes = open_panels(
+            ax,
+            1,
+            "NetworkDisplay.plot",
+            size=((right - left) * _CHARACTER, (high - low) * _LINE + 0.35),
+        )
+        ax = axes[0]
         ax.set(xlim=(left, right), ylim=(low, high))
         ax.set_axis_off()
         n = self.summary.n_parameters
@@ -128,8 +132,7 @@ class NetworkDisplay(Display):
             _draw_way(ax, boxes[source], boxes[target], through)
         for box in boxes:
             _draw_box(ax, box, tints.get(box.part, "white"), font_size)
-        self.ax_, self.figure_ = ax, figure
-        return self
+        return self._draws_on(figure, axes)
 
 
 def _fitting(ax, width, height):

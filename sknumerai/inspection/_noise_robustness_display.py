@@ -3,8 +3,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from sknumerai.inspection._feature_noise import KINDS
-from sknumerai.inspection._panels import COLOURS, DASHES, MARKERS, NEUTRAL, Display
-from sknumerai.utils import import_optional
+from sknumerai.inspection._panels import (
+    COLOURS,
+    DASHES,
+    MARKERS,
+    NEUTRAL,
+    Display,
+    open_panels,
+    short,
+)
 
 
 class NoiseRobustnessDisplay(Display):
@@ -113,11 +120,14 @@ class NoiseRobustnessDisplay(Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        TypeError
+            If `ax` is no Axes.
         """
-        caller = "NoiseRobustnessDisplay.plot"
-        pyplot = import_optional("matplotlib.pyplot", extra="plot", caller=caller)
-        if ax is None:
-            _, ax = pyplot.subplots(figsize=(5.5, 3.6), layout="constrained")
+        figure, axes = open_panels(
+            ax, 1, "NoiseRobustnessDisplay.plot", size=(5.5, 3.6)
+        )
+        ax = axes[0]
         number = sum(line.get_gid() == "noise" for line in ax.lines)
         table, prefix = self.table, "difference" if relative else ""
         levels = table.index.to_numpy()
@@ -127,7 +137,7 @@ class NoiseRobustnessDisplay(Display):
             color=COLOURS[number % len(COLOURS)],
             marker=MARKERS[number % len(MARKERS)],
             linestyle=DASHES[number % len(DASHES)],
-            label=self.estimator if name is None else name,
+            label=short(self.estimator if name is None else name),
             gid="noise",
         )
         low, high = (f"{prefix}_{end}".lstrip("_") for end in ("low", "high"))
@@ -146,5 +156,5 @@ class NoiseRobustnessDisplay(Display):
         what = f"{self.metric}, mean of {len(self.era_scores)} eras"
         ax.set_ylabel(f"difference of {what}" if relative else what)
         ax.legend(frameon=False)
-        self.ax_, self.figure_, self.line_ = ax, ax.figure, line
-        return self
+        self.line_ = line
+        return self._draws_on(figure, axes)

@@ -129,12 +129,15 @@ def test_plot_into_an_axes(pyplot):
     assert not axes[0].texts
     assert display.ax_.texts[0].get_fontsize() < 4
     assert len(pyplot.get_fignums()) == 1
+    with pytest.raises(TypeError, match="must be a matplotlib Axes"):
+        display.plot(ax="here")
 
 
-def test_pickle_before_plotting(pyplot):
-    display = NetworkDisplay(network_summary(MODULES["mlp"]))
+def test_pickle(pyplot):
+    display = NetworkDisplay.from_estimator(MODULES["mlp"])
     again = pickle.loads(pickle.dumps(display))
-    assert again.plot().ax_.get_title() == display.plot().ax_.get_title()
+    assert not hasattr(again, "ax_")
+    assert again.plot().ax_.get_title() == display.ax_.get_title()
 
 
 def test_without_matplotlib(monkeypatch):
