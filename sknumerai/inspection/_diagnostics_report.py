@@ -360,7 +360,9 @@ def _sections(inputs, tables, exposures, findings, policy, options):
             "text": [text],
             "tables": [
                 page.comparison(
-                    tables["comparison"], inputs.models, options["confidence_level"]
+                    tables["comparison"],
+                    [m for m in inputs.models if m != baseline],
+                    options["confidence_level"],
                 )
             ],
         }

@@ -2,6 +2,10 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import numpy as np
+import pandas as pd
+
+from sknumerai.inspection._distribution_display import DistributionDisplay
 from sknumerai.inspection._era_scores_display import EraScoresDisplay
 from sknumerai.inspection._panels import COLOURS, NEUTRAL, curve_style, short
 from sknumerai.inspection._report_figures import (
@@ -11,6 +15,7 @@ from sknumerai.inspection._report_figures import (
     styled,
 )
 from sknumerai.inspection._report_tables import METRICS
+from sknumerai.inspection._universe_size_display import UniverseSizeDisplay
 
 # Metrics with a figure of eras, and with one of intervals.
 BY_ERA = ("corr", "mmc", "bmc", "payout")
@@ -19,6 +24,8 @@ INTERVALS = ("corr", "mmc", "bmc", "fnc")
 _PIXELS = 3
 # Features in a figure, and letters of a name.
 N_FEATURES = 12
+# Models whose distribution is drawn.
+N_DISTRIBUTIONS = 5
 MAX_NAME = 22
 
 
@@ -74,6 +81,7 @@ def _draw(inputs, tables, exposures):
             _exposure_by_era(exposures, min(height, 3.6)),
             _exposure_by_feature(exposures, height),
         ]
+    drawn["data"] = [_universe(inputs, tables["universe"]), *_distributions(inputs)]
     return drawn
 
 
@@ -167,6 +175,52 @@ def _exposure_by_feature(display, height):
     text = f"Exposures to the features with the largest mean: {names}."
     title = "By feature: those with the largest mean"
     return _figure(figure, "exposure-features", title, text)
+
+
+def _universe(inputs, table):
+    """Rows of eras, and those that have a target and predictions."""
+    eras = inputs.eras
+    sizes = {"rows": table["n_rows"], "with a target": table["n_resolved"]}
+    for name in inputs.models:
+        present = inputs.predictions[name].notna().to_numpy()
+        if not present.all():
+            counts = np.bincount(eras.codes[present], minlength=eras.n_eras)
+            sizes[f"with {name}"] = counts
+    figure, axes = new_figure(2.4)
+    UniverseSizeDisplay(pd.DataFrame(sizes, index=table.index)).plot(axes)
+    axes[0].set_ylabel("rows")
+    counts = table["n_rows"]
+    text = (
+        f"Rows of each of {len(table)} eras: {counts.min():,} to {counts.max():,}, "
+        f"{int(table['n_resolved'].sum()):,} with a target."
+    )
+    return _figure(figure, "universe", "Stocks in an era", text)
+
+
+def _distributions(inputs):
+    """A histogram of the targets and of each model's predictions."""
+    names = [m for m in inputs.models if inputs.predictions[m].notna().any()]
+    kept = inputs.predictions[names[:N_DISTRIBUTIONS]]
+    target = inputs.target_name or "target"
+    while target in kept:
+        target += " (target)"
+    display = DistributionDisplay.from_predictions(
+        inputs.target.rename(target), kept, groups=inputs.groups, plot=False
+    )
+    for i, (name, histogram) in enumerate(display.histograms.items()):
+        figure, axes = new_figure(2.1)
+        row = display.summary.loc[[name]]
+        DistributionDisplay({name: histogram}, row).plot(axes)
+        _clear(axes[0])
+        axes[0].set_ylabel("share of rows")
+        axes[0].set_xlabel("lines: 9 of 10 eras" if row["n_eras"].iloc[0] > 1 else "")
+        kind, mean, std = row[["kind", "mean", "std"]].iloc[0]
+        text = (
+            f"Distribution of {name} ({kind}): mean {mean:.4g}, standard deviation "
+            f"{std:.4g}."
+        )
+        title = f"Distribution of {name}"
+        yield _figure(figure, f"distribution-{i}", title, text)
 
 
 def _clear(axis):

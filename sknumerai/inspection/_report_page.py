@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import platform
+import re
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -111,10 +112,7 @@ def versions():
 
 def overview(summary, baseline):
     """The first table: means of all metrics, and CORR's Sharpe ratio and drawdown."""
-    keys = _metrics_of(summary)
-    if "payout" in keys and "payout_bmc" in keys:
-        # the estimate is among the details
-        keys.remove("payout_bmc")
+    keys = _main_metrics_of(summary)
     columns, models = [], list(summary.loc["corr"].index)
     for key in keys:
         n_eras = int(summary.loc[key, "n_eras"].max())
@@ -156,7 +154,7 @@ def details(summary, baseline):
 
 def comparison(table, models, confidence_level):
     """Differences from the baseline: models by metrics."""
-    keys = _metrics_of(table)
+    keys = _main_metrics_of(table)
     columns = []
     for key in keys:
         part = table.loc[key]
@@ -295,6 +293,14 @@ def _metrics_of(table):
     return list(dict.fromkeys(table.index.get_level_values("metric")))
 
 
+def _main_metrics_of(table):
+    keys = _metrics_of(table)
+    if "payout" in keys and "payout_bmc" in keys:
+        # the estimate is among the details
+        keys.remove("payout_bmc")
+    return keys
+
+
 def _title(key):
     title = METRICS[key][0]
     return title[0].upper() + title[1:]
@@ -302,7 +308,7 @@ def _title(key):
 
 def _pattern(key, sign=False):
     sign = "+" if sign else ""
-    return f"{{:{sign}.2%}}" if key.startswith("payout") else f"{{:{sign}.4f}}"
+    return f"{{:{sign}.1%}}" if key.startswith("payout") else f"{{:{sign}.4f}}"
 
 
 def _unit(key, units):
@@ -324,10 +330,14 @@ def _cell(row, name, pattern):
 
 
 def _text(value, pattern):
+    if pd.isna(value):
+        return NONE
+    text = pattern.format(value)
+    if not re.search("[1-9]", text):
+        # nothing is neither more nor less
+        text = text.lstrip("+-")
     # a true minus sign, as wide as a plus
-    return (
-        NONE if pd.isna(value) else pattern.format(value).replace("-", "\N{MINUS SIGN}")
-    )
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _interval(low, high, pattern):
