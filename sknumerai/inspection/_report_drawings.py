@@ -73,7 +73,10 @@ def _draw(inputs, tables, exposures):
             drawn["intervals"].append(_intervals(key, summary.loc[key]))
     for key in BY_ERA:
         if key in scores.columns.get_level_values("metric"):
-            drawn["eras"].append(_eras(key, scores[key].dropna(how="all"), summary))
+            # what has no score has no curve, but its colour
+            table = scores[key].dropna(how="all")
+            if len(table):
+                drawn["eras"].append(_eras(key, table, summary))
     if exposures is not None:
         n_features = len(exposures.top_features(N_FEATURES))
         height = max(2.6, 0.8 + 0.2 * n_features * max(1, 0.45 * len(exposures.models)))

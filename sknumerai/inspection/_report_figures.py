@@ -23,6 +23,7 @@ VARIABLES = {
 }
 _COLOUR = re.compile(r"(?<=: )#[0-9a-f]{6}\b")
 _ID = re.compile(r'(\bid="|href="#|url\(#)')
+_PLACES = re.compile(r' (?:d|x|y|width|height|transform)="[^"]*"')
 _SIZE = re.compile(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>')
 
 
@@ -111,7 +112,9 @@ def as_svg(figure, name, label, colours):
     }
     svg = _COLOUR.sub(lambda found: known.get(found[0], found[0]), svg)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 var(--font)", svg)
-    svg = re.sub(r"\n\s*", "\n", svg)
+    # hundredths of a point are finer than any screen, and half as many letters
+    svg = _PLACES.sub(lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
+    svg = re.sub(r"\s*\n\s*", "\n", svg)
     label = html.escape(label)
     return _SIZE.sub(
         rf'<svg viewBox="\1" role="img" aria-label="{label}">', svg, count=1

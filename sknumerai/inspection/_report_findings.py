@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sknumerai.exceptions import HorizonWarning, LeakageWarning
-from sknumerai.inspection._report_tables import enough_eras
+from sknumerai.inspection._report_tables import METRICS, enough_eras
 from sknumerai.metrics._cuts import MAX_MISSING
 from sknumerai.model_selection import check_leakage, embargo_for
 from sknumerai.model_selection._leaking_columns import leaking_columns
@@ -85,8 +85,8 @@ def find_leaks(findings, inputs, training):
                 "leak",
                 about,
                 f"{_names(models)} learned from {len(same)} of the {len(numbers)} eras "
-                f"that are scored ({_eras(same['train_era'])}). Scores there say nothing "
-                "about new eras.",
+                f"that are scored ({_eras(same['train_era'], count=False)}). Scores there "
+                "say nothing about new eras.",
             )
         near = leaks[leaks["kind"] == "label window"]
         if len(near):
@@ -269,6 +269,17 @@ def find_gaps(findings, inputs, coverage, scores):
         )
     for model in inputs.models:
         _say_missing(findings, inputs, model, coverage, scores)
+    for metric in scores.columns.unique("metric"):
+        if metric != "corr" and scores[metric].isna().all(axis=None):
+            why = ""
+            if metric == "fnc":
+                why = ": eras with no more rows than features leave nothing over"
+            findings.add(
+                "warning",
+                "no score",
+                metric,
+                f"{METRICS[metric][0].upper()} has no score in any era{why}.",
+            )
     for side in inputs.aligned:
         row = coverage.loc[(side, "")]
         name = side.replace("_", " ")
@@ -342,10 +353,11 @@ def _names(models):
     )
 
 
-def _eras(labels):
+def _eras(labels, count=True):
     labels = [str(label) for label in labels]
     if len(labels) == 1:
         return f"era {labels[0]}"
     if len(labels) == 2:
         return f"eras {labels[0]} and {labels[1]}"
-    return f"{len(labels)} eras from {labels[0]} to {labels[-1]}"
+    among = f"{len(labels)} eras from" if count else "eras"
+    return f"{among} {labels[0]} to {labels[-1]}"

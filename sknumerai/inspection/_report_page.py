@@ -290,7 +290,9 @@ def _version_of_sknumerai():
 
 
 def _metrics_of(table):
-    return list(dict.fromkeys(table.index.get_level_values("metric")))
+    """Metrics that have a score, CORR in any case."""
+    keys = dict.fromkeys(table.index.get_level_values("metric"))
+    return [k for k in keys if k == "corr" or (table.loc[k, "n_eras"] > 0).any()]
 
 
 def _main_metrics_of(table):

@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 from sknumerai.inspection import diagnostics_report
-from sknumerai.inspection._report_figures import VARIABLES
+from sknumerai.inspection._report_figures import (
+    VARIABLES,
+    as_svg,
+    new_figure,
+    styled,
+)
 from tests.inspection.reports import Page, noisy_models, tournament
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -103,7 +108,7 @@ def test_colours_follow_the_page(report):
     for figure in figures:
         colours = set(re.findall(r": (#[0-9a-f]{6})\b", figure))
         assert not colours & {*VARIABLES, "#0072b2", "#e69f00"}
-        assert "var(--c1)" in figure and "<metadata" not in figure
+        assert "var(--" in figure and "<metadata" not in figure
     style = report.html[: report.html.index("</style>")]
     light, dark = re.findall(r":root \{(.*?)\}", style, flags=re.DOTALL)[:2]
     names = re.findall(r"(--[\w-]+): #", light)
@@ -131,6 +136,19 @@ def _luminance(colour):
     return parts @ [0.2126, 0.7152, 0.0722]
 
 
+def test_places_are_rounded_and_labels_are_not():
+    figure, (axis,) = new_figure(2)
+    axis.plot([1 / 3, 2 / 3], [1 / 7, 2 / 7], color="#0072b2", label="0.123456")
+    axis.set_xticks([0.5], ["0.123456"])
+    with styled():
+        svg = as_svg(figure, "name", "of 0.123456", ["#0072b2"])
+    assert svg.count("0.123456") == 2
+    coordinates = " ".join(re.findall(r' d="([^"]*)"', svg))
+    assert re.search(r"\.\d\d\b", coordinates)
+    assert not re.search(r"\.\d\d\d", coordinates)
+    assert "var(--c1)" in svg
+
+
 def test_numbers_of_the_page_are_those_of_the_tables(report, page):
     header, *rows = page.tables["scores"]
     assert header[1].split() == ["CORR", "24", "eras"]
@@ -154,6 +172,35 @@ def test_notebook_shows_it_in_a_frame(report):
     (frame,) = Page(shown).all("iframe")
     assert frame["srcdoc"] == report.html
     assert frame["title"]
+
+
+def test_pages_with_little_on_them():
+    """Models, eras and metrics without a score, one era, one model."""
+    data = tournament()
+    models = noisy_models(data).assign(constant=1.0, absent=np.nan)
+    options = {"meta_model": data.meta_model, "n_resamples": 20}
+    page = Page(diagnostics_report(data.target, models, **options).html)
+    rows = [row[0].strip() for row in page.tables["scores"]]
+    assert rows == ["Model", "one (baseline)", "two", "constant", "absent"]
+    first = data.eras == "0001"
+    for name in ("one", "constant", "absent"):
+        one = models.loc[first, name]
+        html = diagnostics_report(data.target[first], one, **options).html
+        Page(html)
+        assert "nan" not in html
+
+
+def test_fnc_of_more_features_than_rows():
+    data = tournament()
+    features = pd.DataFrame(
+        np.random.default_rng(0).integers(0, 5, (960, 50)), data.data.index
+    )
+    made = diagnostics_report(
+        data.target, noisy_models(data), features=features, n_resamples=20
+    )
+    (said,) = made.warnings.query("kind == 'no score'")["message"]
+    assert said.startswith("FNC has no score in any era: eras with no more rows")
+    assert "details-fnc" not in made.html and "exposure-eras" in made.html
 
 
 @pytest.mark.slow
