@@ -1,4 +1,4 @@
-"""Time and memory of loading a train file, against pandas.read_parquet.
+"""Time and memory of loading a train file, against pandas.read_parquet and polars.
 
     python benchmarks/bench_loading.py [--rows 2700000] [--features 780] [--folder DIR]
 
@@ -8,6 +8,7 @@ files: those of the memory map are the system's to take back. Linux only.
 """
 
 import argparse
+import importlib.util
 import json
 import subprocess
 import sys
@@ -59,6 +60,12 @@ def run_pandas(path, folder):
     return pd.read_parquet(path)
 
 
+def run_polars(path, folder):
+    import polars
+
+    return polars.read_parquet(path)
+
+
 def run_sknumerai(path, folder):
     from sknumerai.datasets import load_numerai
 
@@ -71,7 +78,12 @@ def run_every_fourth(path, folder):
     return load_numerai(path, cache_dir=folder, every=4, verbose=0).data
 
 
-JOBS = {"pandas": run_pandas, "whole": run_sknumerai, "every": run_every_fourth}
+JOBS = {
+    "pandas": run_pandas,
+    "polars": run_polars,
+    "whole": run_sknumerai,
+    "every": run_every_fourth,
+}
 
 
 def child(job, path, folder):
@@ -107,7 +119,9 @@ def main():
     parser.add_argument("--row-group", type=int, default=1 << 20)
     parser.add_argument("--folder", help="where the file goes, and stays")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--without-pandas", action="store_true")
+    parser.add_argument(
+        "--without-pandas", action="store_true", help="without polars too"
+    )
     args = parser.parse_args()
     if args.child:
         child(*args.child)
@@ -134,12 +148,16 @@ def main():
         ]
         if not args.without_pandas:
             jobs.append(("pandas.read_parquet", "pandas", temporary))
+            if importlib.util.find_spec("polars"):
+                jobs.append(("polars.read_parquet", "polars", temporary))
         for name, job, cache in jobs:
             r = measure(job, path, cache)
             if "failed" in r:
                 print(f"{name:34} {r['failed']}")
                 continue
             print(f"{name:34}{r['seconds']:9.2f}{r['peak']:18.0f}{r['after']:11.0f}")
+        if not importlib.util.find_spec("polars"):
+            print("polars not installed")
         print("Before loading, with the packages imported:", round(r["before"]), "MB")
 
 

@@ -25,6 +25,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from growth import exponent
 from numerai_tools import scoring
 
 from sknumerai import metrics
@@ -317,8 +318,7 @@ def growth_table(args):
                     for _ in range(args.runs)
                 ]
             )
-            slope = np.polyfit(np.log(factors), np.log(np.median(times, axis=0)), 1)[0]
-            exponents.append(slope)
+            exponents.append(exponent(factors, np.median(times, axis=0)))
         print(f"| {name} | {exponents[0]:.2f} | {exponents[1]:.2f} |", flush=True)
 
 

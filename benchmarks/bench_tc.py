@@ -31,6 +31,7 @@ import warnings
 from statistics import median
 
 import numpy as np
+from growth import row
 from sklearn.base import clone
 
 from sknumerai.datasets import make_numerai
@@ -142,12 +143,7 @@ def bench_growth(repeats):
     for at, (name, cases) in enumerate(sizes.items()):
         taken = [seconds_of(make(*case), repeats) for case in cases]
         size = [case[at] for case in cases]
-        p = np.polyfit(np.log(size), np.log(taken), 1)[0]
-        print(
-            f"| {name} | {', '.join(f'{x:,}' for x in size)} | "
-            f"{', '.join(f'{x:.2f}' for x in taken)} | {p:.2f} |",
-            flush=True,
-        )
+        print(row(name, size, taken), flush=True)
 
 
 def bench_masks(n_runs):
