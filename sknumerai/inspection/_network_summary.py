@@ -8,6 +8,9 @@ from numbers import Integral
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+# Where estimators of estimators keep what they fitted
+_INNER = ("estimators_", "estimator_", "best_estimator_", "regressor_")
+
 
 def network_summary(network, *, input_shape=None):
     """List the layers of a network with their output shapes and parameters.
@@ -102,8 +105,8 @@ def find_module(network, caller):
         check_is_fitted(network)
     module = getattr(network, "module_", None)
     if torch is None or not isinstance(module, torch.nn.Module):
-        inner = [k for k in ("estimators_", "estimator_") if hasattr(network, k)]
-        mend = f" Pass one of its {inner[0]}." if inner else ""
+        inner = [name for name in _INNER if hasattr(network, name)]
+        mend = f" What it fitted is in {inner[0]}." if inner else ""
         raise TypeError(
             f"{caller}: {type(network).__name__} is neither a torch module nor an "
             f"estimator that has one in module_.{mend}"

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -195,6 +196,12 @@ def test_estimators_and_pipelines():
         (nn.Linear(4, 1), {"input_shape": 0}, ValueError, "positive integer"),
         (nn.Linear(4, 1), {"input_shape": True}, ValueError, "positive integer"),
         (Ridge().fit([[0], [1]], [0, 1]), {}, TypeError, "neither a torch module"),
+        (
+            TransformedTargetRegressor(Ridge()).fit([[0], [1]], [0, 1]),
+            {},
+            TypeError,
+            "What it fitted is in regressor_",
+        ),
         ("network", {}, TypeError, "str is neither"),
     ],
 )
