@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 
+from docutils import nodes
 from sphinx.domains.python import PyXRefRole
 from sphinx.util import logging
 
@@ -36,6 +37,12 @@ extlinks = {"arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s")}
 html_theme = "pydata_sphinx_theme"
 html_title = "sknumerai"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+# pages without pages below them
+alone = ["changelog", "coming_from", "developing", "faq", "glossary", "index"]
+alone += ["install", "tour"]
+html_sidebars = {page: [] for page in alone}
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_depth": 3,
@@ -110,6 +117,18 @@ def find_public_name(app, env, node, contnode):
     )
 
 
+def link_names(app, doctree, docname):
+    """Link names of functions and classes in prose to their pages."""
+    if app.builder.format != "html" or docname.startswith("api/"):
+        return
+    for literal in list(doctree.findall(nodes.literal)):
+        page = public.get(literal.astext().partition("(")[0])
+        if page and not isinstance(literal.parent, nodes.reference):
+            uri = app.builder.get_relative_uri(docname, f"api/generated/{page}")
+            link = nodes.reference("", "", literal.deepcopy(), refuri=uri)
+            literal.replace_self(link)
+
+
 def check_every_name_has_a_page(app, env):
     """Warn, which ends the build, of public names without a page."""
     for name in public.values():
@@ -122,4 +141,5 @@ def setup(app):
     app.connect("autodoc-skip-member", skip_member)
     app.connect("source-read", link_to_rendered_gallery)
     app.connect("missing-reference", find_public_name)
+    app.connect("doctree-resolved", link_names)
     app.connect("env-check-consistency", check_every_name_has_a_page)
