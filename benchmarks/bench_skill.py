@@ -34,24 +34,15 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
-from lightgbm import LGBMRegressor
-from sklearn.linear_model import Ridge
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
-from skorch.callbacks import LRScheduler
+from skill_models import RANKER, SAE, models, network
 
 from sknumerai.datasets import make_numerai
 from sknumerai.metrics import compare_scores, fnc_score, numerai_corr_score
 from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.neural_network import (
     ContextAwareRanker,
-    ConvAutoencoderRegressor,
-    ConvSELURegressor,
-    DenoisingAutoencoder,
     MLPRegressor,
-    NeutralizedMLPRegressor,
     SupervisedAutoencoderRegressor,
-    TabMRegressor,
 )
 
 # FROZEN before the first run on 2026-11-21. Whoever changes a number here logs the
@@ -83,155 +74,6 @@ CONTEXT = {
 BLOCK_ERAS = 4
 NOT_WORSE = -0.002
 ENOUGH_ERAS = 150
-
-TREES = {
-    "n_estimators": 2000,
-    "learning_rate": 0.01,
-    "max_depth": 5,
-    "num_leaves": 15,
-    "colsample_bytree": 0.1,
-    "n_jobs": 1,
-    "verbose": -1,
-}
-
-
-class Fit:
-    """A model of the table: how to make it, and what it is given beside the rows.
-
-    Parameters
-    ----------
-    make : callable
-        From a seed to an estimator.
-
-    levels : bool, default=False
-        Whether it is given five columns of 0 and 1 for each feature, one for each code.
-
-    dtype : dtype, default=np.int8
-        Of the features.
-
-    multi : bool, default=False
-        Whether it learns the auxiliary targets too, where there are any.
-
-    mixed : bool, default=False
-        Whether rows are dealt to eras at random, so that no era shows anything.
-    """
-
-    def __init__(self, make, *, levels=False, dtype=np.int8, multi=False, mixed=False):
-        self.make = make
-        self.levels = levels
-        self.dtype = dtype
-        self.multi = multi
-        self.mixed = mixed
-
-    def fit_predict(self, seed, data, target, train, test):
-        """Fit on the training rows; return predictions of the test rows."""
-        X, X_test = data.iloc[train], data.iloc[test]
-        if self.levels:
-            encoder = OneHotEncoder(sparse_output=False, dtype=np.int8)
-            encoder.set_output(transform="pandas")
-            X, X_test = encoder.fit_transform(X), encoder.transform(X_test)
-        extra, at_predict = {}, {}
-        if self.multi and target.shape[1] > 1:
-            extra["aux_targets"] = target.iloc[train, 1:]
-        if self.mixed:
-            rng = np.random.default_rng(seed)
-            for rows, where in ((X, extra), (X_test, at_predict)):
-                eras = rows.index.get_level_values("era").to_numpy()
-                where["groups"] = rng.permutation(eras)
-        model = self.make(seed).fit(
-            X.astype(self.dtype), target.iloc[train, 0], **extra
-        )
-        return model.predict(X_test.astype(self.dtype), **at_predict)
-
-
-def network(cls, max_epochs, *, levels=False, multi=False, mixed=False, **params):
-    """Tell how a network is trained here: on all eras, a rate that falls to 0.
-
-    Held-out eras of this size have a CORR that is known to .007 or so; stopping at the
-    best of it stops at random (see the user guide).
-    """
-
-    def make(seed):
-        decay = LRScheduler("CosineAnnealingLR", T_max=max_epochs)
-        return cls(
-            max_epochs=max_epochs,
-            n_validation_eras=0,
-            callbacks=[("decay", decay)],
-            random_state=seed,
-            **({"feature_range": (0, 1)} if levels else {}),
-            **params,
-        )
-
-    return Fit(make, levels=levels, multi=multi, mixed=mixed)
-
-
-def _denoised(seed):
-    # wider than the 32 numbers of 2018, which cannot hold 42 features
-    code = DenoisingAutoencoder(
-        (256, 128),
-        n_noise_rounds=2,
-        max_epochs=2,
-        feature_range=(0, 1),
-        random_state=seed,
-    )
-    regressor = network(MLPRegressor, 4, dropout=0.3, linear_skip=True, lr=1e-3)
-    return make_pipeline(code, regressor.make(seed))
-
-
-# What a row-wise network is given to draw curves of single features
-CURVES = {"n_levels": 5, "linear_skip": True}
-SAE = {"hidden_units": (32, 32, 128, 64), "dropouts": 0.05, "lr": 1e-3}
-CONV = {
-    "conv_channels": (8,),
-    "kernel_sizes": (5,),
-    "pool_size": 1,
-    "dense_features": (16,),
-    "alpha_dropout": 0.0,
-    "loss": "corr",
-    "lr": 1e-3,
-}
-GTRUDA = {"n_channels": 2, "head_dropout": 0.3, "lr": 1e-3}
-RANKER = {
-    "d_hidden": 32,
-    "dropout": 0.0,
-    "loss": "corr",
-    "l1": 0.0,
-    "output_range": None,
-    "linear_skip": True,
-    "output_gain": 0.01,
-    "lr": 2e-3,
-    "batch_size": 1,
-    "shuffle": True,
-    "max_list_length": 500,
-}
-
-
-def models():
-    """Return the models by name."""
-    return {
-        "ridge": Fit(lambda seed: Ridge(), dtype=np.float32),
-        "ridge on levels": Fit(lambda seed: Ridge(5e3), levels=True, dtype=np.float32),
-        "lightgbm": Fit(lambda seed: LGBMRegressor(random_state=seed, **TREES)),
-        "mlp": network(MLPRegressor, 4, dropout=0.3, lr=1e-3, **CURVES),
-        "sae": network(SupervisedAutoencoderRegressor, 4, levels=True, **SAE),
-        "sae multi": network(
-            SupervisedAutoencoderRegressor, 4, levels=True, multi=True, **SAE
-        ),
-        "ranker": network(ContextAwareRanker, 12, **RANKER),
-        "ranker on levels": network(
-            ContextAwareRanker, 8, **{**RANKER, "n_levels": 5, "lr": 5e-4}
-        ),
-        "conv selu": network(ConvSELURegressor, 3, levels=True, **CONV),
-        "denoised mlp": Fit(_denoised, levels=True),
-        "gtruda": network(ConvAutoencoderRegressor, 3, levels=True, **GTRUDA),
-        "tabm": network(
-            TabMRegressor, 4, hidden_features=(64, 64), k=8, lr=1e-3, **CURVES
-        ),
-        "neutralized mlp": network(
-            NeutralizedMLPRegressor, 4, loss="corr", dropout=0.1, lr=1e-3, **CURVES
-        ),
-    }
-
 
 # Means of ranks within the era, by weight: trees count as much as all networks together
 BLENDS = {
