@@ -263,8 +263,11 @@ def predict(model, X, levels):
 def check_complete(model):
     """Raise where Ctrl-C ended the training of a network, which keeps its weights."""
     for step in [s for _, s in model.steps] if hasattr(model, "steps") else [model]:
-        if getattr(step, "n_iter_", None) not in (None, getattr(step, "max_epochs", 0)):
-            raise KeyboardInterrupt
+        if hasattr(step, "_phases"):
+            # a denoising autoencoder trains in rounds of so many epochs
+            wanted = sum(phase.max_epochs for phase in step._phases())
+            if step.n_iter_ < wanted:
+                raise KeyboardInterrupt
 
 
 def side(settings, data):

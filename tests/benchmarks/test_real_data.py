@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 FILES = {
     "n_train_eras": 1040,
     "n_validation_eras": 114,
-    "n_samples_per_era": 30,
+    "n_samples_per_era": 20,
     "n_features": 10,
     "targets": ["target_ender_60"],
     "signal": 20.0,
@@ -30,7 +30,8 @@ FILES = {
 @pytest.fixture
 def modules(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    names = ("real_data", "real_data_fits", "real_data_tables", "skill_models")
+    names = [f"real_data{end}" for end in ("", "_fits", "_scores", "_tables")]
+    names.append("skill_models")
     return SimpleNamespace(**{name: importlib.import_module(name) for name in names})
 
 
@@ -44,8 +45,10 @@ def files(tmp_path_factory):
 def run(modules, files, tmp_path):
     def call(*args, out="out", data=files, models=("ridge", "mlp"), seeds=2):
         given = ["--data", str(data), "--out", str(tmp_path / out), "--size", "demo"]
-        given += ["--feature-set", "all", "--seeds", str(seeds)]
-        return modules.real_data.main([*given, "--models", *models, *args])
+        given += ["--feature-set", "all", "--seeds", str(seeds), *args]
+        if models:
+            given += ["--models", *models]
+        return modules.real_data.main(given)
 
     return call
 
@@ -207,9 +210,27 @@ def test_a_forecast_fits_nothing_for_good(run, tmp_path, capsys):
 
 def test_training_that_was_interrupted_is_not_kept(modules):
     check = modules.real_data_fits.check_complete
-    check(SimpleNamespace(n_iter_=4, max_epochs=4))
+    eras = pd.MultiIndex.from_product([["0001"], range(8)], names=["era", "id"])
+    X = pd.DataFrame({"a": np.arange(8, dtype=np.int8) % 5}, index=eras)
+    y = pd.Series(np.arange(8) / 7, index=eras, name="target_ender_20")
+    for name in ("mlp", "denoised mlp"):
+        model = modules.skill_models.models("demo", levels=False)[name].make(0)
+        check(model.fit(X, y))
+    model.steps[0][1].n_iter_ -= 1
     with pytest.raises(KeyboardInterrupt):
-        check(SimpleNamespace(n_iter_=3, max_epochs=4))
+        check(model)
+
+
+@pytest.mark.slow
+def test_every_model_is_in_the_table(run, modules, files):
+    results = run("--jobs", "2", models=[], seeds=1)
+    development = results["scores"]["development"]
+    known = modules.skill_models.models()
+    assert set(development) == {*known, "benchmark", "stable oracle", "blend"} - {
+        "sae multi"
+    }
+    assert results["blend"] == modules.real_data_scores.BLEND
+    assert all(row["corr"] > -0.1 for row in development.values())
 
 
 def test_blocks_give_what_all_rows_give(modules, files, monkeypatch):
@@ -218,11 +239,11 @@ def test_blocks_give_what_all_rows_give(modules, files, monkeypatch):
     X = data.data
     encoder = OneHotEncoder(sparse_output=False, categories=[range(5)] * X.shape[1])
     expected = encoder.fit_transform(X)
-    monkeypatch.setattr(fits, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(fits, "BLOCK_ROWS", 90)
     np.testing.assert_array_equal(fits.as_levels(X), expected)
     # whole eras, and all rows
     rows = [X.iloc[block] for block in fits.blocks(X)]
-    assert [len(block) for block in rows[:2]] == [120, 120]
+    assert [len(block) for block in rows[:2]] == [100, 100]
     pd.testing.assert_frame_equal(pd.concat(rows), X)
     # trees on blocks are LightGBM's
     seed, trees = 3, modules.skill_models.TREES["demo"]
