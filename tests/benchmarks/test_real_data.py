@@ -30,6 +30,8 @@ FILES = {
 @pytest.fixture
 def modules(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    # threads of small networks wait for each other
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     names = [f"real_data{end}" for end in ("", "_fits", "_scores", "_tables")]
     names.append("skill_models")
     return SimpleNamespace(**{name: importlib.import_module(name) for name in names})
@@ -249,10 +251,10 @@ def test_blocks_give_what_all_rows_give(modules, files, monkeypatch):
     seed, trees = 3, modules.skill_models.TREES["demo"]
     model = fits.BlockTrees(seed, 1, **trees).fit(X, data.target)
     fit = modules.skill_models.models("demo")["lightgbm"]
-    other = fit.make(seed).fit(X.to_numpy(dtype=np.float64), data.target)
+    other = fit.make(seed).fit(X.astype(np.float64), data.target)
     np.testing.assert_allclose(
         fits.predict(model, X, False),
-        other.predict(X.to_numpy(dtype=np.float64)),
+        other.predict(X.astype(np.float64)),
         atol=1e-6,
     )
 
