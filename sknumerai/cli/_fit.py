@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import inspect
+import sys
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,14 @@ def predict_in_chunks(predict, X):
     out = np.empty(len(X))
     starts = eras.starts
     first = 0
-    for i in range(1, len(starts)):
+    bar = tqdm(
+        range(1, len(starts)),
+        "predict",
+        unit="era",
+        delay=2,
+        disable=not sys.stderr.isatty(),
+    )
+    for i in bar:
         if i == len(starts) - 1 or starts[i + 1] - starts[first] > CHUNK_ROWS:
             rows = slice(int(starts[first]), int(starts[i]))
             out[rows] = np.asarray(predict(X.iloc[rows])).reshape(

@@ -72,6 +72,15 @@ class ContributionRounds:
         for label, rows in self.problems:
             yield label, rows, Round(self, label, rows)
 
+    def shown(self, verbose):
+        """The eras, with a bar if there are several and they take a while."""
+        n_eras = self.problems.eras.n_eras
+        if not verbose or n_eras < 2:
+            return self
+        from tqdm.auto import tqdm
+
+        return tqdm(self, self.caller, n_eras, unit="era", delay=2)
+
 
 class Round:
     """One era: signals (n, m), shares of the stakes (m,) and returns (n,)."""

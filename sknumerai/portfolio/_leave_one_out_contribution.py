@@ -21,6 +21,7 @@ def leave_one_out_contribution(
     neutral=None,
     factors=None,
     variances=None,
+    verbose=1,
 ):
     """Compute what the meta model's portfolio earned less without each model.
 
@@ -61,6 +62,9 @@ def leave_one_out_contribution(
 
     variances : array-like of shape (n_samples,), default=None
         Positive relative variances of the stocks. None is 1.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def leave_one_out_contribution(
         "leave_one_out_contribution",
     )
     labels, table = [], []
-    for label, _, era in rounds:
+    for label, _, era in rounds.shown(verbose):
         first, earned, *_ = next(era.solve_all(era.shares[:, None]))
         scores = np.where(era.active, 0.0, np.nan)
         staked = np.flatnonzero(era.shares)

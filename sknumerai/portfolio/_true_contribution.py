@@ -60,6 +60,9 @@ class TrueContribution(BaseEstimator):
         Seed of the draws. An era's are made from it and the era's number, so that an
         era scores the same alone and beside others.
 
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
+
     Attributes
     ----------
     scores_ : Series of shape (n_models,) or DataFrame of shape (n_eras, n_models)
@@ -123,6 +126,7 @@ class TrueContribution(BaseEstimator):
         "paired": ["boolean"],
         "prepare": ["boolean"],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -134,6 +138,7 @@ class TrueContribution(BaseEstimator):
         paired=False,
         prepare=True,
         random_state=None,
+        verbose=1,
     ):
         self.optimizer = optimizer
         self.n_rounds = n_rounds
@@ -141,6 +146,7 @@ class TrueContribution(BaseEstimator):
         self.paired = paired
         self.prepare = prepare
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(
         self,
@@ -224,7 +230,7 @@ class TrueContribution(BaseEstimator):
         has_eras = rounds.problems.has_eras
         stock_gradient = np.zeros(len(rounds.values))
         eras, table, reliability, returned, all_converged = [], [], [], [], []
-        for label, rows, era in rounds:
+        for label, rows, era in rounds.shown(self.verbose):
             number = era_numbers([label], allow_live=True)[0] if has_eras else 0
             rng = np.random.default_rng([seed, int(number) % 2**64])
             gradients, earned, converged = self._fit_era(era, rng, caller)

@@ -68,6 +68,9 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         Torch device to compute on, for example "cuda". None computes with NumPy. Fitted
         with "cuda", the CPU computes where there is none.
 
+    verbose : bool, default=False
+        Whether a progress bar over the eras appears if it takes more than two seconds.
+
     Attributes
     ----------
     columns_ : ndarray of int
@@ -113,6 +116,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         "feature_groups": [Mapping, None],
         "top_k": [Interval(Integral, 1, None, closed="left"), None],
         "device": [str, None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -125,6 +129,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         feature_groups=None,
         top_k=None,
         device=None,
+        verbose=False,
     ):
         self.columns = columns
         self.features = features
@@ -133,6 +138,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
         self.feature_groups = feature_groups
         self.top_k = top_k
         self.device = device
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, groups=None):
@@ -233,6 +239,7 @@ class FeatureNeutralizer(TransformerMixin, BaseEstimator):
             fit_intercept=self.fit_intercept,
             top_k=self.top_k,
             caller=caller,
+            verbose=getattr(self, "verbose", False),  # absent in older pickles
         )
         return with_index_of(X, neutral, self.get_feature_names_out())
 

@@ -24,6 +24,7 @@ def neutralize(
     feature_groups=None,
     top_k=None,
     device=None,
+    verbose=1,
 ):
     """Neutralize predictions to features, era by era.
 
@@ -69,6 +70,9 @@ def neutralize(
 
     device : str, default=None
         Torch device to compute on, for example "cuda". None computes with NumPy.
+
+    verbose : int, default=1
+        Whether a progress bar appears if it takes more than two seconds.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def neutralize(
     values = read_columns(predictions, "predictions", caller)
     chosen = positions_of_groups(feature_groups, features, caller)
     names = "predictions", "features"
-    eras = each_era(predictions, features, groups, names, caller)
+    eras = each_era(predictions, features, groups, names, caller, verbose=verbose)
     results = neutralize_eras(
         values,
         ((rows, F) for rows, F, _ in eras),

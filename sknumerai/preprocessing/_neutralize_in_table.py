@@ -6,6 +6,7 @@ import numpy as np
 
 from sknumerai.preprocessing._neutralize import neutralize_eras
 from sknumerai.preprocessing._reduce_exposure import reduce_eras
+from sknumerai.preprocessing._rows import bar_of_eras
 from sknumerai.preprocessing._tables import finite_features
 
 
@@ -20,6 +21,7 @@ def neutralize_in_table(
     fit_intercept=True,
     top_k=None,
     caller,
+    verbose=False,
 ):
     """Neutralize columns to some columns of a table.
 
@@ -52,13 +54,16 @@ def neutralize_in_table(
     caller : str
         Name to begin error messages with.
 
+    verbose : bool, default=False
+        Whether a bar over the eras appears if it takes more than two seconds.
+
     Returns
     -------
     neutral : ndarray of shape (n_samples, n_columns)
         The result, in the memory of `values`.
     """
     at, chosen = _joined(groups)
-    parts = _parts(table, at, eras, caller)
+    parts = _parts(table, at, eras, caller, verbose)
     return neutralize_eras(
         values,
         parts,
@@ -111,6 +116,6 @@ def _joined(groups):
     return at, chosen if len(groups) > 1 else [None] * len(groups)
 
 
-def _parts(table, at, eras, caller):
-    for rows in eras.rows():
+def _parts(table, at, eras, caller, verbose=False):
+    for rows in bar_of_eras(eras.rows(), caller, verbose):
         yield rows, finite_features(table, rows, at, caller)

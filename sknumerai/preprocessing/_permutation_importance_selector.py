@@ -75,6 +75,9 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
     random_state : int, RandomState instance or None, default=None
         Decides the shuffling.
 
+    verbose : bool, default=False
+        Whether a progress bar over the features of a fold is shown.
+
     Attributes
     ----------
     importances_mean_, importances_std_ : ndarray of shape (n_features,)
@@ -134,6 +137,7 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -148,6 +152,7 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         n_repeats=5,
         n_jobs=None,
         random_state=None,
+        verbose=False,
     ):
         self.estimator = estimator
         self.scoring = scoring
@@ -158,6 +163,7 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         self.n_repeats = n_repeats
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, groups=None):
@@ -256,10 +262,16 @@ class PermutationImportanceSelector(MetaEstimatorMixin, BaseFeatureSelector):
         else:
             orders = shuffles_within(codes, self.n_repeats, seed)
         with SharedData(X=X, y=y, orders=orders) as shared:
-            scores = Parallel(n_jobs=self.n_jobs)(
+            scores = Parallel(n_jobs=self.n_jobs, return_as="generator")(
                 delayed(_scores_without)(Sent(model), Sent(scorer), shared, j)
                 for j in range(X.shape[1])
             )
+            if self.verbose:
+                from tqdm.auto import tqdm
+
+                name = type(self).__name__
+                scores = tqdm(scores, name, X.shape[1], unit="feature")
+            scores = list(scores)
         return scorer(model, X, y) - np.array(scores)
 
     def _allow_nan(self):

@@ -24,7 +24,7 @@ _GAP = 1e-13
 _MAX_ITER = 10_000
 
 
-def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1):
+def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1, verbose=1):
     """Reduce exposures to features to a limit, era by era.
 
     In each era a linear function of the features is subtracted from the predictions,
@@ -48,6 +48,9 @@ def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1):
     max_exposure : float, default=0.1
         Largest size of a correlation that may stay, from 0 to 1. At 0 this is
         :func:`neutralize` with ``proportion=1``.
+
+    verbose : int, default=1
+        Whether a progress bar appears if it takes more than two seconds.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def reduce_exposure(predictions, features, *, groups=None, max_exposure=0.1):
         )
     values = read_columns(predictions, "predictions", caller)
     names = "predictions", "features"
-    eras = each_era(predictions, features, groups, names, caller)
+    eras = each_era(predictions, features, groups, names, caller, verbose=verbose)
     reduce_eras(values, ((rows, F) for rows, F, _ in eras), max_exposure)
     return like(predictions, values)
 

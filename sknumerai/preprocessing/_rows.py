@@ -69,7 +69,7 @@ def like(values, matrix):
     return matrix[:, 0] if np.ndim(values) == 1 else matrix
 
 
-def each_era(columns, others, groups, names, caller, *, gaps=False):
+def each_era(columns, others, groups, names, caller, *, gaps=False, verbose=0):
     """Yield the eras of some columns with the matching rows of other columns.
 
     Parameters
@@ -91,6 +91,9 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
 
     gaps : bool, default=False
         Whether rows of the others may be absent, NaN or infinite. They raise otherwise.
+
+    verbose : int, default=0
+        Whether a progress bar appears if it takes more than two seconds.
 
     Yields
     ------
@@ -127,11 +130,21 @@ def each_era(columns, others, groups, names, caller, *, gaps=False):
         caller=caller,
     )
     eras = one_era(n_samples) if eras is None else eras
-    for rows in eras.rows():
+    for rows in bar_of_eras(eras.rows(), caller, verbose):
         yield (
             rows,
             *(_with_gaps(side, rows) if gaps else (_matrix(side.take(rows)), None)),
         )
+
+
+def bar_of_eras(rows, caller, verbose):
+    """Show how many of the eras are done; one era, such as a live one, has no bar."""
+    if not verbose or len(rows) < 2:
+        return rows
+    # not at the top: exported models take this module with them
+    from tqdm.auto import tqdm
+
+    return tqdm(rows, caller, unit="era", delay=2)
 
 
 def _eras_of_matched(others, positions, names, caller):
