@@ -37,7 +37,7 @@ data = make_numerai(
     n_samples_per_era=100,
     n_features=42,
     targets="target_ender_20",
-    signal=2,
+    signal=3,
     random_state=0,
 )
 X, y = data.data, data.target
@@ -81,16 +81,16 @@ SearchHistoryDisplay.from_estimator(search)
 # %%
 # Scores of eras
 # --------------
-# Three models: the network, the best Ridge, and that without half of what it shares with
-# the features.
+# Three models: the network, the best Ridge, and the network without half of what it
+# shares with the features.
 
 X_test, y_test = X[is_test], y[is_test]
-ridge = search.predict(X_test)
+network = net.predict(X_test)
 models = pd.DataFrame(
     {
-        "network": net.predict(X_test),
-        "ridge": ridge,
-        "ridge, half neutral": neutralize(ridge, X_test, proportion=0.5),
+        "network": network,
+        "ridge": search.predict(X_test),
+        "network, half neutral": neutralize(network, X_test, proportion=0.5),
     },
     index=X_test.index,
 )
@@ -108,7 +108,7 @@ EraScoresDisplay.from_predictions(y_test, models["ridge"])
 # %%
 # Exposures
 # ---------
-# Neutralization takes half of all exposures.
+# Neutralization takes a part of all exposures.
 
 FeatureExposureDisplay.from_predictions(None, models, X_test, n_features=12)
 

@@ -443,6 +443,9 @@ class EraScoresDisplay(Display):
                 said += f", {len(table) - len(values)} eras without a score"
             handles.append(Line2D([], [], **curve_style(j), label=said))
         if len(models) <= _FEW_MODELS:
+            # room for its lines above the curves
+            low, high = axis.get_ylim()
+            axis.set_ylim(low, high + (0.06 + 0.09 * len(models)) * (high - low))
             axis.legend(
                 handles=handles, loc="upper left", fontsize="small", framealpha=0.6
             )

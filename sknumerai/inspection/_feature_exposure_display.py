@@ -186,7 +186,7 @@ class FeatureExposureDisplay(Display):
             if panel == "eras":
                 self._draw_eras(axis, caller)
             else:
-                self._draw_features(axis, features, sort)
+                self._draw_features(axis, features, sort, "eras" in panels)
         return self._draws_on(figure, axes)
 
     @classmethod
@@ -445,7 +445,7 @@ class FeatureExposureDisplay(Display):
             )
         eras.mark(axis)
 
-    def _draw_features(self, axis, features, sort):
+    def _draw_features(self, axis, features, sort, is_told):
         at = np.arange(len(features))[::-1]
         n_models = len(self.models)
         rows = self.by_feature.index.get_indexer_for(features)
@@ -486,7 +486,7 @@ class FeatureExposureDisplay(Display):
             f"by feature: {len(features)} of {n_all:,}, by size of the {sort}",
             fontsize="medium",
         )
-        if n_models > 1:
+        if n_models > 1 and not is_told:
             axis.legend(fontsize="small", framealpha=0.6)
 
 

@@ -107,7 +107,7 @@ class UniverseSizeDisplay(Display):
                 )
                 style = {"color": NEUTRAL, "linestyle": "-"}
             else:
-                style = curve_style(j - 1)
+                style = curve_style(j)
             axis.step(
                 eras.places,
                 column,

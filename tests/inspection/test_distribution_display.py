@@ -119,3 +119,10 @@ def test_bad_input_gets_a_sentence(rows):
         make(rows[0].rename("m"), rows[1])
     with pytest.raises(ValueError, match=r"Got \(2, 1, 1\)"):
         make(np.zeros((2, 1, 1)))
+
+
+def test_values_at_edges_count_as_numpys():
+    values = np.arange(61.0)
+    display = DistributionDisplay.from_predictions(values, bins=6, plot=False)
+    counts, _ = np.histogram(values, 6)
+    np.testing.assert_allclose(display.histograms["target"]["share"] * 61, counts)

@@ -177,6 +177,8 @@ def test_one_model_is_bars_at_its_eras(scores, pyplot):
     np.testing.assert_array_equal(sums[0].get_ydata(), [1, -1, 2, 3, 1, 6])
     (shade,) = low.collections
     assert shade.get_datalim(low.transData).y1 == pytest.approx(6)
+    # the legend lies above the curve
+    assert low.get_ylim()[1] > 7
     display.figure_.canvas.draw()
     ticks = [int(text.get_text()) for text in low.get_xticklabels()]
     assert ticks == [1, 5, 9, 13, 17, 21]

@@ -171,6 +171,8 @@ def test_what_is_drawn(display, pyplot):
     # the first feature is the highest
     assert (np.diff(drawn.get_ydata()) < 0).all()
     assert len(features.collections) == 3
+    # the models are told beside it
+    assert features.get_legend() is None
     spans = features.collections[1].get_segments()
     part = display.by_feature["b"].loc[top]
     np.testing.assert_allclose([s[0, 0] for s in spans], part["low"])
@@ -181,6 +183,8 @@ def test_what_is_drawn(display, pyplot):
 def test_a_panel_alone(display, pyplot):
     figure, ax = pyplot.subplots()
     assert display.plot(ax, panels="features").ax_ is ax
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == display.models
     assert display.figure_ is figure
     with pytest.raises(ValueError, match=r"panels must be some of.*\['era'\]"):
         display.plot(panels="era")

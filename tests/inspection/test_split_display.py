@@ -154,3 +154,9 @@ def test_bad_input_gets_a_sentence():
         make("kfold", groups=ERAS)
     with pytest.raises(ValueError, match="cv holds no splits"):
         make([], groups=ERAS)
+
+
+def test_a_hole_in_training_is_no_embargo():
+    train, test = np.r_[0:10, 20:30], np.arange(40, 50)
+    display = SplitDisplay.from_splitter([(train, test)], groups=ERAS, plot=False)
+    assert display.embargo.to_numpy().tolist() == [[0, 16, 20, 5]]
