@@ -7,6 +7,8 @@ import sys
 import warnings
 from pathlib import Path
 
+import pandas as pd
+
 from sknumerai.cli._data import add_data_arguments, count, describe
 from sknumerai.cli._files import check_output
 from sknumerai.cli._sources import load_rows, open_all, predict_all
@@ -225,7 +227,7 @@ def _estimators(sources, predictions):
     return {
         label: source
         for label, source in sources.items()
-        if label in predictions.columns and not hasattr(source, "columns")
+        if label in predictions.columns and not isinstance(source, pd.DataFrame)
     }
 
 

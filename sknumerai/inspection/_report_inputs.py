@@ -202,6 +202,12 @@ def _as_models(y_pred, caller):
     """Predictions as a frame whose columns have names of their own."""
     values, _ = check_no_infinity(y_pred, caller)
     if isinstance(y_pred, pd.DataFrame):
+        if y_pred.columns.nlevels > 1:
+            raise ValueError(
+                f"{caller}: the columns of y_pred have {y_pred.columns.nlevels} levels. "
+                "Give each model one name, e.g. y_pred.columns = ['_'.join(map(str, c)) "
+                "for c in y_pred.columns]."
+            )
         names = list(y_pred.columns)
         twice = [name for name in names if names.count(name) > 1]
         if twice:

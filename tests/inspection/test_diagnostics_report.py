@@ -183,6 +183,22 @@ def test_arrays_and_eras_give_the_same(data, models, report):
     )
 
 
+def test_names_that_are_numbers(data, models, report):
+    """Columns of a table that was made of an array."""
+    made = diagnostics_report(
+        data.target,
+        models.set_axis([0, 1], axis=1),
+        benchmark=data.benchmark.to_numpy()[:, :1],
+        **FEW,
+    )
+    np.testing.assert_array_equal(
+        made.tables["era_scores"]["corr"][[0, 1]],
+        report.tables["era_scores"]["corr"][["one", "two"]],
+    )
+    assert made.tables["comparison"].loc["corr"].index.tolist() == [0, 1]
+    assert made.tables["correlation"].columns.tolist() == [0, 1, "benchmark"]
+
+
 def test_rows_in_another_order(data, models, report):
     order = np.random.default_rng(0).permutation(len(models))
     again = diagnostics_report(
@@ -319,6 +335,10 @@ def test_bad_predictions(data, models):
     twice = pd.concat([models, models], axis=1)
     with pytest.raises(ValueError, match="two columns of y_pred are called 'one'"):
         diagnostics_report(data.target, twice)
+    levels = models.set_axis([("a", 1), ("a", 2)], axis=1)
+    levels.columns = pd.MultiIndex.from_tuples(levels.columns)
+    with pytest.raises(ValueError, match="have 2 levels"):
+        diagnostics_report(data.target, levels)
     with pytest.raises(ValueError, match="infinite"):
         diagnostics_report(data.target, models.replace(models.iloc[0, 0], np.inf))
     with pytest.raises(ValueError, match="has no target"):
