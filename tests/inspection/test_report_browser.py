@@ -46,6 +46,20 @@ FRAME = """<!DOCTYPE html><meta name="color-scheme" content="light dark">
 <iframe style="width: {width}px; height: 2000px; border: 0" srcdoc="{page}"></iframe>"""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def browser_works(tmp_path_factory):
+    """Packages in a box of their own (snap) see no temporary files."""
+    folder = tmp_path_factory.mktemp("browser")
+    path = folder / "hello.html"
+    path.write_text("<p>hello</p>", encoding="utf-8")
+    try:
+        seen = browse(folder, path, "--dump-dom")
+    except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"{BROWSER} does not start: {error}")
+    if "hello" not in seen:
+        pytest.skip(f"{BROWSER} cannot read files of the temporary folder")
+
+
 @pytest.fixture(scope="module")
 def report():
     data = tournament()
