@@ -4,7 +4,7 @@
 
 from sknumerai.inspection._unit_costs import is_network, leaves
 
-# Numbers of a slice of rows that networks predict at a time; the least rows of one
+# Numbers of a slice of rows that networks score at a time; the least rows of one
 _SLICE, _LEAST_SLICE = 2**23, 256
 # Weights, gradients, two moments of Adam, the best weights so far, the fitted copy
 _COPIES_OF_WEIGHTS = 6

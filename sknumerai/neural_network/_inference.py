@@ -18,6 +18,8 @@ from sknumerai.utils import check_eras, one_era
 MAX_ROWS_OF_ONE_ERA = 15_000
 # Elements of a float32 slice of rows: about 32 MB, whatever the number of features.
 _CHUNK = 2**23
+# More rows than these go through wide layers in more time for each, out of the cache.
+_MOST_ROWS = 2**13
 
 
 class _WritableView:
@@ -94,7 +96,7 @@ def forward_rows(forward, X, *, scale, device, rows=None, chunk=_CHUNK):
         float32.
     """
     n_rows = X.shape[0] if rows is None else len(rows)
-    step = max(256, chunk // max(1, X.shape[1]))
+    step = min(max(256, chunk // max(1, X.shape[1])), _MOST_ROWS)
     output = None
     with torch.inference_mode():
         for start in range(0, n_rows, step):
