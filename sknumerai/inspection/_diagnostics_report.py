@@ -295,9 +295,10 @@ def _sections(inputs, tables, exposures, findings, policy, options):
     level = f"{options['confidence_level']:.0%}"
     found = findings.table().to_dict("records")
     has_intervals = tables["summary"]["mean_low"].notna().any()
+    blocks = f"blocks of eras, as long as targets of {inputs.horizon} days ask for"
     intervals = (
-        f"In small letters: {level} intervals from resampled blocks of eras, as long as "
-        f"targets of {inputs.horizon} days ask for."
+        f"In small letters: {level} intervals from resampled "
+        f"{blocks if inputs.horizon else 'eras'}."
     )
     paid = {"payout", "payout_bmc"} & set(tables["summary"].index.unique("metric"))
     sections = [
@@ -350,9 +351,8 @@ def _sections(inputs, tables, exposures, findings, policy, options):
     if "comparison" in tables:
         text = (
             f"Means less those of {baseline} on the same eras, with {level} intervals and "
-            "p-values by Holm's method: all that are marked as better or worse may be "
-            "believed together. Neighbouring eras repeat each other, so they are worth "
-            "fewer."
+            "p-values that are adjusted, by Holm's method, for the number of models in a "
+            "column. Neighbouring eras repeat each other, so they are worth fewer."
         )
         compared = {
             "name": "compared",
