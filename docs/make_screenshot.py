@@ -24,7 +24,7 @@ from sknumerai.inspection import diagnostics_report
 from sknumerai.neural_network import MLPRegressor
 
 OUT = Path(__file__).parent / "images" / "report.png"
-WIDTH, HEIGHT = 1280, 2330
+WIDTH, HEIGHT = 1280, 2356
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -127,6 +127,8 @@ def _eras(key, table, summary):
         # the page has one legend for all figures, and a title for each
         _clear(axis)
         axis.set_ylabel(label)
+    # no room for the legend that is gone
+    axes[1].autoscale(axis="y")
     figure.align_ylabels(axes)
     means = summary.loc[key, "mean"]
     sums = table.sum()
