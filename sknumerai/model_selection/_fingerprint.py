@@ -15,7 +15,15 @@ import numpy as np
 import pandas as pd
 
 # parameters that change where and how fast something runs, not what comes out
-ASIDE = {"n_jobs", "verbose", "device", "pre_dispatch", "nthread", "num_threads"}
+ASIDE = {
+    "n_jobs",
+    "verbose",
+    "device",
+    "data_on_device",
+    "pre_dispatch",
+    "nthread",
+    "num_threads",
+}
 
 
 def describe(value):

@@ -40,6 +40,11 @@ def attend(q, k, v, *, scale, dropout=0.0):
     """
     if not dropout and (q.device.type != "cpu" or q.shape[-1] >= _WIDE_HEAD):
         return functional.scaled_dot_product_attention(q, k, v, scale=scale)
+    if q.dtype in (torch.bfloat16, torch.float16):
+        # under autocast: the sums of a row are too long for so few digits
+        with torch.autocast(q.device.type, enabled=False):
+            mixed = attend(q.float(), k.float(), v.float(), scale=scale, dropout=dropout)
+        return mixed.to(q.dtype)
     # the seed comes from torch's own generator, which decides all other dropout too
     seed = int(torch.randint(2**63 - 1, ())) if dropout else None
     heads = (t.flatten(0, 1) for t in (q, k, v))

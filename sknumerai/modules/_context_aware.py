@@ -257,14 +257,22 @@ in_features)
         hidden = self.dropout(self.input(X))
         for block in self.blocks if counts else ():
             hidden = block(hidden, counts)
-        scores = self.output(self.norm(hidden))
-        if self.skip is not None:
-            scores = scores + self.skip(X)
+        exact = self.output.weight.dtype
+        if hidden.dtype == exact:
+            scores = self._output(hidden, X)
+        else:
+            # under autocast: stocks are ranked by small differences of scores
+            with torch.autocast(X.device.type, enabled=False):
+                scores = self._output(hidden.to(exact), X.to(exact))
         if self.output_range is None or not (stretch and counts):
             return scores
         return torch.cat(
             [_stretch(s, *self.output_range) for s in scores.split(counts)]
         )
+
+    def _output(self, hidden, X):
+        scores = self.output(self.norm(hidden))
+        return scores if self.skip is None else scores + self.skip(X)
 
 
 class _EncoderBlock(nn.Module):

@@ -26,6 +26,14 @@ from sknumerai.neural_network._inference import (
 from sknumerai.neural_network._losses import LOSSES, make_loss
 from sknumerai.utils import check_eras, one_era, refuse_era_column
 
+# Of torch.compile
+COMPILE_MODES = {
+    "default",
+    "reduce-overhead",
+    "max-autotune",
+    "max-autotune-no-cudagraphs",
+}
+
 
 class Phase(NamedTuple):
     """A stage of training: its name, its epochs and what its early stopping watches."""
@@ -81,6 +89,10 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
         "device": [str],
+        "compile": ["boolean", StrOptions(COMPILE_MODES)],
+        "precision": [StrOptions({"float32", "bfloat16"})],
+        "data_on_device": ["boolean", StrOptions({"auto"})],
+        "distributed": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -127,6 +139,10 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         warm_start=False,
         callbacks=None,
         device="cpu",
+        compile=False,
+        precision="float32",
+        data_on_device="auto",
+        distributed=False,
         random_state=None,
         verbose=0,
     ):
@@ -152,6 +168,10 @@ class BaseNeuralNet(BaseEstimator, metaclass=ABCMeta):
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.device = device
+        self.compile = compile
+        self.precision = precision
+        self.data_on_device = data_on_device
+        self.distributed = distributed
         self.random_state = random_state
         self.verbose = verbose
 

@@ -163,6 +163,17 @@ class _Batches:
         self.generator = generator
         self.max_era_rows = max_era_rows
 
+    def __iter__(self):
+        for rows, counts in self.cuts():
+            yield self.dataset.gather(rows, groups_of(counts))
+
+
+def groups_of(counts):
+    """Return the era of each row from the rows of each era, None for one era."""
+    if counts is None or len(counts) < 2:
+        return None
+    return torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+
 
 class RowBatches(_Batches):
     """Batches of rows, shuffled over all eras."""
@@ -171,7 +182,8 @@ class RowBatches(_Batches):
         full, rest = divmod(len(self.dataset), self.batch_size)
         return full + (rest >= self.min_rows)
 
-    def __iter__(self):
+    def cuts(self):
+        """Yield the positions of the rows of each batch, and None."""
         n_rows = len(self.dataset)
         if self.shuffle:
             order = torch.randperm(n_rows, generator=self.generator)
@@ -182,7 +194,7 @@ class RowBatches(_Batches):
                 for i in range(0, n_rows, self.batch_size)
             ]
         for i in range(len(self)):
-            yield self.dataset.gather(positions[i])
+            yield positions[i], None
 
 
 class EraBatches(_Batches):
@@ -191,7 +203,8 @@ class EraBatches(_Batches):
     def __len__(self):
         return math.ceil(self.dataset.n_eras / self.batch_size)
 
-    def __iter__(self):
+    def cuts(self):
+        """Yield the positions of the rows of each batch, and the rows of its eras."""
         starts = self.dataset.starts
         n_eras = self.dataset.n_eras
         if self.shuffle:
@@ -214,10 +227,7 @@ class EraBatches(_Batches):
             else:
                 spans = [np.arange(starts[e], starts[e + 1]) for e in eras]
                 rows = torch.from_numpy(np.concatenate(spans))
-            groups = None
-            if len(eras) > 1:
-                groups = torch.from_numpy(np.repeat(np.arange(len(eras)), counts))
-            yield self.dataset.gather(rows, groups)
+            yield rows, counts
 
     def _draw(self, start, stop):
         """Return the positions of an era, or as many of them as there may be."""

@@ -69,6 +69,10 @@ class BaseConvSELU(BaseNeuralNet):
         warm_start=False,
         callbacks=None,
         device="cpu",
+        compile=False,
+        precision="float32",
+        data_on_device="auto",
+        distributed=False,
         random_state=None,
         verbose=0,
     ):
@@ -95,6 +99,10 @@ class BaseConvSELU(BaseNeuralNet):
             warm_start=warm_start,
             callbacks=callbacks,
             device=device,
+            compile=compile,
+            precision=precision,
+            data_on_device=data_on_device,
+            distributed=distributed,
             random_state=random_state,
             verbose=verbose,
         )

@@ -144,6 +144,25 @@ default='auto'
         Where to train and predict, e.g. 'cuda'. A fitted network predicts on the CPU
         where CUDA is absent.
 
+    compile : bool or str, default=False
+        Whether the network is compiled for training, or the mode of
+        :func:`torch.compile`: 'default', 'reduce-overhead' (CUDA graphs),
+        'max-autotune' or 'max-autotune-no-cudagraphs'. What is kept is not compiled.
+
+    precision : {'float32', 'bfloat16'}, default='float32'
+        What the network computes in while it is trained. With 'bfloat16' matrix products
+        are (torch's autocast); weights, losses, scores and predictions are float32.
+
+    data_on_device : bool or 'auto', default='auto'
+        Whether features are on the GPU as a whole in training, in their own dtype.
+        'auto' is where they take 60 % of its free memory at the most. Otherwise batches
+        are sent through pinned memory. Without effect on the CPU.
+
+    distributed : bool, default=False
+        Whether to train together with the other processes that `accelerate launch` or
+        `torchrun` started: gradients are averaged, `batch_size` is that of each process.
+        Needs accelerate (the extra `distributed`).
+
     random_state : int, RandomState instance or None, default=None
         Decides initial weights, the order of batches, dropout and noise. torch's own
         generators are left as they were.
@@ -264,6 +283,10 @@ default='auto'
         warm_start=False,
         callbacks=None,
         device="cpu",
+        compile=False,
+        precision="float32",
+        data_on_device="auto",
+        distributed=False,
         random_state=None,
         verbose=0,
     ):
@@ -290,6 +313,10 @@ default='auto'
             warm_start=warm_start,
             callbacks=callbacks,
             device=device,
+            compile=compile,
+            precision=precision,
+            data_on_device=data_on_device,
+            distributed=distributed,
             random_state=random_state,
             verbose=verbose,
         )

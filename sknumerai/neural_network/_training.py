@@ -26,10 +26,11 @@ from sknumerai.neural_network._callbacks import (
     Validation,
     copy_of_weights,
 )
-from sknumerai.neural_network._inference import (
-    resolve_device,
-    tensor_view,
-)
+from sknumerai.neural_network._data_on_device import ahead, place
+from sknumerai.neural_network._evaluation import evaluate
+from sknumerai.neural_network._inference import resolve_device, tensor_view
+from sknumerai.neural_network._module_calls import calls_of
+from sknumerai.neural_network._processes import Level, processes_of
 
 # torch's generators belong to the process, and searches fit in threads
 _RANDOM_STATE_LOCK = threading.RLock()
@@ -40,8 +41,11 @@ class _Net(NeuralNet):
 
     interrupted = False
 
-    def __init__(self, *args, estimator, phase, noise, states=None, **kwargs):
+    def __init__(
+        self, *args, estimator, phase, noise, processes, states=None, **kwargs
+    ):
         self.estimator = estimator
+        self.processes = processes
         self.states = states
         self.phase = phase
         self.noise = noise
@@ -77,6 +81,8 @@ class _Net(NeuralNet):
         self.history.record("lr", float(self.optimizer_.param_groups[0]["lr"]))
 
     def initialize_optimizer(self, *args, **kwargs):
+        # the module is on its device by now
+        self.calls = calls_of(self.module_, self.estimator, torch.device(self.device))
         apart = self.estimator._optimizers_apart(self.module_)
         left_out = {id(p) for o in apart for g in o.param_groups for p in g["params"]}
         named = [p for p in self.get_all_learnable_params() if id(p[1]) not in left_out]
@@ -103,18 +109,28 @@ class _Net(NeuralNet):
             step_fn()  # the module has changed: another pass forward and back
         first.step()
 
+    def get_iterator(self, dataset, training=False):
+        loss = getattr(self.criterion_, "target_loss", self.criterion_)
+        batches = super().get_iterator(dataset, training=training)
+        return ahead(self.processes.share(batches, getattr(loss, "min_eras", 1)))
+
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
+        if self.processes.n > 1:
+            return self.processes.train_step(self, batch)
         terms, output = self.terms(batch)
         if not torch.isfinite(terms["loss"]):
-            self._raise_of_loss(terms["loss"].item(), batch, output)
+            self.raise_of_loss(terms["loss"].item(), batch, output)
         terms["loss"].backward()
         return {"loss": terms["loss"], "y_pred": output}
 
-    def _raise_of_loss(self, loss, batch, output):
+    def raise_of_loss(self, loss, batch=None, output=None):
+        """Raise for a loss that is not finite, of a batch of this process or not."""
         what = f"{type(self.estimator).__name__}.fit: the loss became {loss} in epoch "
         what += f"{len(self.history)}."
-        predicted = self.estimator._targets_of(output, self.phase)
+        predicted = None
+        if output is not None:
+            predicted = self.estimator._targets_of(output, self.phase)
         given = predicted is not None and bool(torch.isfinite(predicted).all())
         if given and np.isnan(loss) and bool(torch.isnan(batch.y).any()):
             raise ValueError(
@@ -129,13 +145,21 @@ class _Net(NeuralNet):
 
     def terms(self, batch):
         """Return the terms of the loss of a batch, "loss" their total, and the output."""
-        batch = type(batch)(*(None if t is None else t.to(self.device) for t in batch))
+        batch = type(batch)(
+            *(
+                None if t is None else t.to(self.device, non_blocking=True)
+                for t in batch
+            )
+        )
         X = self.estimator._scale(batch.X)
         inputs = self.estimator._inputs(X, batch, self.phase, self.module_.training)
         if self.noise is not None and self.module_.training:
             centre = self.estimator._centre()
             inputs = self.noise(inputs - centre) + centre
-        output = self.estimator._forward_batch(self.module_, inputs, batch, self.phase)
+        module = self.module_
+        if self.calls is not None and module.training:
+            module = self.calls
+        output = self.estimator._forward_batch(module, inputs, batch, self.phase)
         terms = self.estimator._loss_terms(
             self.criterion_, output, X, batch, self.phase
         )
@@ -202,7 +226,8 @@ def train_module(
         Epoch of the kept weights, counted from 1 over all phases; 0 for those that
         came in, None where nothing was held out.
     """
-    device = resolve_device(estimator.device)
+    processes, device = processes_of(estimator, resolve_device(estimator.device))
+    seed = processes.agree(seed)
     cuda = [device] if device.type == "cuda" else []
     history, best_epoch, states = [], None, None
     with _RANDOM_STATE_LOCK, torch.random.fork_rng(devices=cuda):
@@ -213,11 +238,16 @@ def train_module(
                 torch.cuda.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         module = module()
+        if processes.n > 1:
+            processes.begin(module, seed)
+        train, valid = place([train, valid], device, estimator.data_on_device)
         start = copy_of_weights(module) if warm else None
         phases = estimator._phases()
         for phase in phases:
             estimator._prepare_phase(module, phase)
-            net = _make_net(estimator, module, phase, train, device, generator)
+            net = _make_net(
+                estimator, module, phase, train, device, generator, processes
+            )
             net.states, net.earlier = states, history
             if eras_to_score is not None:
                 net.eras_to_score = eras_to_score
@@ -228,11 +258,13 @@ def train_module(
             net.callbacks += estimator._phase_callbacks(phase)
             # the user's callbacks come last: they see the scores of the epoch
             net.callbacks += list(estimator.callbacks or [])
-            if estimator.verbose:
+            if estimator.verbose and processes.is_main:
                 # and the bar shows what they record
                 net.callbacks.append(("progress_bar", _progress_bar(estimator, phase)))
             if validation is not None:
                 net.callbacks.append(Stop(validation))
+            if processes.n > 1:
+                net.callbacks.insert(0, ("level", Level(processes)))
             interrupted = _run(net, estimator._phase_data(train, phase))
             if estimator._keep_optimizer:
                 states = [optimizer.state_dict() for optimizer in net.optimizers_]
@@ -280,12 +312,14 @@ def _plain(row):
     }
 
 
-def _make_net(estimator, module, phase, train, device, generator):
+def _make_net(estimator, module, phase, train, device, generator, processes):
     by_era = estimator.batch_by_ == "era"
     noise = estimator._make_noise(phase)
     if isinstance(noise, torch.nn.Module):
         noise = noise.to(device)  # the user's may have buffers
-    params = estimator._optimizer_params(len(train), train.n_eras, phase)
+    # a batch of all processes is to the data as one of them is to its part of the data
+    sizes = len(train) / processes.n, train.n_eras / processes.n
+    params = estimator._optimizer_params(*sizes, phase)
     optimizer_params = {f"optimizer__{name}": value for name, value in params.items()}
     return _Net(
         module,
@@ -294,7 +328,7 @@ def _make_net(estimator, module, phase, train, device, generator):
         **optimizer_params,
         lr=estimator.lr,
         max_epochs=phase.max_epochs,
-        batch_size=estimator.batch_size_,
+        batch_size=estimator.batch_size_ * processes.n,
         iterator_train=EraBatches if by_era else RowBatches,
         iterator_train__shuffle=estimator._shuffled(phase),
         iterator_train__min_rows=min_batch_rows(module),
@@ -307,6 +341,7 @@ def _make_net(estimator, module, phase, train, device, generator):
         estimator=estimator,
         phase=phase,
         noise=noise,
+        processes=processes,
     )
 
 
@@ -329,7 +364,7 @@ def _add_validation(net, estimator, phase, valid, score):
     seen = estimator._phase_data(valid, phase)
 
     def score_net(net):
-        return score(lambda _: evaluate(net, seen), phase)
+        return net.processes.agree(score(lambda _: evaluate(net, seen), phase))
 
     validation = Validation(
         score_net,
@@ -342,39 +377,11 @@ def _add_validation(net, estimator, phase, valid, score):
     return validation
 
 
-def evaluate(net, dataset):
-    """Return the mean loss terms and the predictions of a data set, in its order."""
-    estimator = net.estimator
-    net._set_training(False)
-    batches = EraBatches if estimator.batch_by_ == "era" else RowBatches
-    size = estimator.batch_size_
-    if estimator.batch_by_ == "rows":
-        size = max(size, 2**23 // max(1, dataset.X.shape[1]))
-    sums, total, first, predictions = {}, 0.0, 0, None
-    with torch.inference_mode():
-        for batch in batches(dataset, size, shuffle=False):
-            terms, output = net.terms(batch)
-            weight = len(batch.X)
-            if batch.groups is not None:
-                weight = int(batch.groups[-1]) + 1
-            elif estimator.batch_by_ == "era":
-                weight = 1
-            total += weight
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + weight * float(value)
-            targets = estimator._targets_of(output, net.phase)
-            if targets is not None:
-                if predictions is None:
-                    shape = len(dataset), targets.shape[1]
-                    predictions = np.empty(shape, dtype=np.float32)
-                predictions[first : first + len(targets)] = targets.cpu().numpy()
-                first += len(targets)
-    return {name: value / total for name, value in sums.items()}, predictions
-
-
 def _run(net, train):
     """Train; say whether the user interrupted."""
     net.fit(train, None)
+    if net.interrupted and net.processes.n > 1:
+        raise KeyboardInterrupt("The other processes cannot go on without this one.")
     if net.interrupted and _completed(net.history):
         warnings.warn(
             f"{type(net.estimator).__name__}.fit was interrupted after "
