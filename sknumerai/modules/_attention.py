@@ -43,7 +43,9 @@ def attend(q, k, v, *, scale, dropout=0.0):
     if q.dtype in (torch.bfloat16, torch.float16):
         # under autocast: the sums of a row are too long for so few digits
         with torch.autocast(q.device.type, enabled=False):
-            mixed = attend(q.float(), k.float(), v.float(), scale=scale, dropout=dropout)
+            mixed = attend(
+                q.float(), k.float(), v.float(), scale=scale, dropout=dropout
+            )
         return mixed.to(q.dtype)
     # the seed comes from torch's own generator, which decides all other dropout too
     seed = int(torch.randint(2**63 - 1, ())) if dropout else None
