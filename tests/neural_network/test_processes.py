@@ -46,7 +46,11 @@ def found(tmp_path_factory):
         )
         for i in range(2)
     ]
-    said = [process.communicate(timeout=300)[1] for process in started]
+    try:
+        said = [process.communicate(timeout=200)[1] for process in started]
+    finally:
+        for process in started:  # one that failed leaves the other waiting
+            process.kill()
     assert [process.returncode for process in started] == [0, 0], "\n".join(said)
     return [
         pickle.loads((out / f"{i}.pickle").read_bytes()) | {"said": said[i]}
