@@ -256,12 +256,12 @@ def _check_state(state, device, caller):
         raise RuntimeError(
             f"{caller}: {started} processes were started but accelerate counts "
             f"{state.num_processes} for device={str(device)!r}. Start the script with "
-            "'accelerate launch' or 'torchrun', to train on the CPU with 'accelerate "
-            "launch --cpu', and make no Accelerator of another device before."
+            "'accelerate launch' or 'torchrun' (on the CPU with 'torchrun'), and make no "
+            "Accelerator of another device before."
         )
     if state.num_processes > 1 and state.device.type != device.type:
         raise RuntimeError(
             f"{caller}: device={str(device)!r}, and the processes were started for "
-            f"{state.device.type!r}. Set device={state.device.type!r}, or start them "
-            "for the other, to train on the CPU with 'accelerate launch --cpu'."
+            f"{state.device.type!r}. Set device={state.device.type!r}, or make no "
+            "Accelerator of that device before."
         )
