@@ -18,6 +18,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PassthroughScoring
 
 from sknumerai.exceptions import InterruptedFitWarning
+from sknumerai.neural_network._alike import check_alike
 from sknumerai.neural_network._batches import EraBatches, EraDataset, RowBatches
 from sknumerai.neural_network._callbacks import (
     ProgressBar,
@@ -228,6 +229,7 @@ def train_module(
     """
     processes, device = processes_of(estimator, resolve_device(estimator.device))
     seed = processes.agree(seed)
+    check_alike(processes, estimator, train, valid, warm)
     cuda = [device] if device.type == "cuda" else []
     history, best_epoch, states = [], None, None
     with _RANDOM_STATE_LOCK, torch.random.fork_rng(devices=cuda):

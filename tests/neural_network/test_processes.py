@@ -95,6 +95,16 @@ def test_a_loss_that_is_not_finite_ends_both(found):
         assert "the loss became" in one["error"]
 
 
+@pytest.mark.parametrize("name", two_processes.OTHERWISE)
+def test_other_rows_or_parameters_are_refused_by_both(found, name):
+    mine, other = (one["refused"].get(name) for one in found)
+    assert mine is not None and mine == other
+    words = {"max_epochs": "max_epochs", "held out": "n_validation_eras"}
+    assert words.get(name, "given all rows") in mine
+    if name == "fewer":
+        assert "(360 x 20 and 120 x 20)" in mine
+
+
 class Of:
     def __init__(self, index, n):
         self.index, self.n = index, n

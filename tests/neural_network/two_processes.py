@@ -82,6 +82,34 @@ def result(model):
     return weights, history, model.best_epoch_, model.predict(X)
 
 
+# what the second of two processes is given otherwise
+OTHERWISE = {
+    "half": lambda index: ({}, slice(None, 240) if index else slice(240, None)),
+    "fewer": lambda index: ({}, slice(None, 120) if index else slice(120, None)),
+    "narrow": lambda index: ({}, (slice(None), slice(None, 4 if index else None))),
+    "another order": lambda index: ({}, slice(None, None, -1 if index else 1)),
+    "max_epochs": lambda index: ({"max_epochs": 3 if index else 2}, slice(None)),
+    "held out": lambda index: (
+        {"n_validation_eras": 2 if index else 0, "embargo": 0},
+        slice(None),
+    ),
+}
+
+
+def refused(index):
+    """Return what each process says to rows or parameters that are not the same."""
+    said = {}
+    for name, give in OTHERWISE.items():
+        params, where = give(index)
+        rows, columns = where if isinstance(where, tuple) else (where, slice(None))
+        model = tiny.tiny(MLPRegressor, distributed=True, batch_size=30)
+        try:
+            model.set_params(**params).fit(X.iloc[rows, columns], Y.iloc[rows])
+        except ValueError as error:
+            said[name] = str(error)
+    return said
+
+
 def main(out):
     """Fit together; write what came out."""
     found = {name: result(fit(name, distributed=True)) for name in NETWORKS}
@@ -112,6 +140,7 @@ def main(out):
     import accelerate
 
     state = accelerate.PartialState()
+    found["refused"] = refused(state.process_index)
     path = Path(out) / f"{state.process_index}.pickle"
     path.write_bytes(pickle.dumps(found))
     state.wait_for_everyone()
