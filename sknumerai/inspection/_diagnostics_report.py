@@ -6,17 +6,16 @@ from datetime import UTC, datetime
 from numbers import Integral, Real
 
 from sknumerai.inspection import _report_page as page
-from sknumerai.inspection._report import DiagnosticsReport
+from sknumerai.inspection._report import DiagnosticsReport, check_path
 from sknumerai.inspection._report_drawings import draw_figures, legend_dashes
 from sknumerai.inspection._report_findings import (
     Findings,
-    find_columns,
     find_doubts,
     find_gaps,
     find_horizons,
-    find_leaks,
 )
 from sknumerai.inspection._report_inputs import check_inputs, check_training
+from sknumerai.inspection._report_leaks import find_columns, find_leaks
 from sknumerai.inspection._report_tables import (
     comparison_table,
     correlation_table,
@@ -131,8 +130,14 @@ def diagnostics_report(
 
     Raises
     ------
+    FileNotFoundError
+        If the folder of `path` does not exist; nothing is computed then.
+
     ImportError
         If matplotlib or jinja2, the extra "plot", are not installed.
+
+    IsADirectoryError
+        If `path` is a folder.
 
     MissingErasError
         If no eras are found.
@@ -187,6 +192,8 @@ def diagnostics_report(
     for name in ("matplotlib", "jinja2"):
         # before minutes of work
         import_optional(name, extra="plot", caller=CALLER)
+    if path is not None:
+        path = check_path(path, CALLER)
     policy = check_policy(policy, CALLER)
     _check_options(confidence_level, n_resamples, title)
     named = {"meta_model": meta_model, "benchmark": benchmark, "features": features}
@@ -207,7 +214,7 @@ def diagnostics_report(
         "random_state": random_state,
     }
     tables, exposures = _compute(inputs, policy, options)
-    findings = _find(inputs, tables, training, policy)
+    findings = _find(inputs, tables, training, policy, confidence_level)
     context = {
         "title": title,
         "sections": _sections(inputs, tables, exposures, findings, policy, options),
@@ -262,11 +269,13 @@ def _compute(inputs, policy, options):
     return {name: t for name, t in tables.items() if t is not None}, exposures
 
 
-def _find(inputs, tables, training, policy):
+def _find(inputs, tables, training, policy, confidence_level):
     findings = Findings()
     find_leaks(findings, inputs, training)
     find_columns(findings, inputs)
-    find_doubts(findings, inputs, tables["summary"], tables["correlation"])
+    find_doubts(
+        findings, inputs, tables["summary"], tables["correlation"], confidence_level
+    )
     paid = {"payout", "payout_bmc"} & set(tables["summary"].index.unique("metric"))
     find_horizons(findings, inputs, policy, bool(paid))
     find_gaps(findings, inputs, tables["coverage"], tables["era_scores"])
@@ -292,7 +301,7 @@ def _sections(inputs, tables, exposures, findings, policy, options):
     """The sections of the page that have something to show."""
     figures = draw_figures(inputs, tables, exposures)
     baseline = inputs.baseline
-    level = f"{options['confidence_level']:.0%}"
+    level = f"{100 * options['confidence_level']:g}%"
     found = findings.table().to_dict("records")
     has_intervals = tables["summary"]["mean_low"].notna().any()
     blocks = f"blocks of eras, as long as targets of {inputs.horizon} days ask for"

@@ -56,7 +56,8 @@ def network_summary(network, *, input_shape=None):
     -----
     A copy of the network is run on a few random rows in evaluation mode, so that layers
     of any kind, layers that are used several times and parameters beside layers are
-    counted as they are. The network itself is not changed.
+    counted as they are. The network itself is not changed, and forward hooks of your own
+    are not run.
 
     Examples
     --------

@@ -116,6 +116,9 @@ def as_svg(figure, name, label, colours):
     svg = _PLACES.sub(lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg)
     label = html.escape(label)
+    # a function: backslashes in a name are no references
     return _SIZE.sub(
-        rf'<svg viewBox="\1" role="img" aria-label="{label}">', svg, count=1
+        lambda found: f'<svg viewBox="{found[1]}" role="img" aria-label="{label}">',
+        svg,
+        count=1,
     )

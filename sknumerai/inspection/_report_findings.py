@@ -6,12 +6,11 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from sknumerai.exceptions import HorizonWarning, LeakageWarning
-from sknumerai.inspection._report_tables import METRICS, enough_eras
+from sknumerai.inspection._report_tables import METRICS, covered_eras, enough_eras
 from sknumerai.metrics._cuts import MAX_MISSING
-from sknumerai.model_selection import check_leakage, embargo_for
-from sknumerai.model_selection._leaking_columns import leaking_columns
 from sknumerai.utils import model_horizon
 
 CALLER = "diagnostics_report"
@@ -20,7 +19,8 @@ COLUMNS = ["level", "kind", "about", "message"]
 TOO_GOOD = 0.1
 # Correlation from which on two columns are the same model.
 SAME = 0.999
-DAYS_PER_ERA = 5
+# Share of reports on noise in which a model is called worse than chance.
+BY_CHANCE = 0.001
 KINDS = {
     "leak": LeakageWarning,
     "label window": LeakageWarning,
@@ -53,115 +53,12 @@ class Findings:
                 )
 
 
-def find_leaks(findings, inputs, training):
-    """Look for training eras that are scored, or that reach into scored ones.
-
-    Parameters
-    ----------
-    findings : Findings
-        Where to add them.
-
-    inputs : ReportInputs
-        What is scored.
-
-    training : dict of object to ndarray
-        Era numbers that models were fitted on.
-    """
-    numbers = inputs.eras.numbers[inputs.scored_eras]
-    days = inputs.horizon
-    reach = 0 if not days else -(-days // DAYS_PER_ERA) - 1
-    # models that were fitted on the same eras have the same to say
-    alike = {}
-    for model, seen in training.items():
-        alike.setdefault(np.asarray(seen).tobytes(), []).append(model)
-    for models in alike.values():
-        seen = np.asarray(training[models[0]])
-        about = ", ".join(map(str, models))
-        leaks = check_leakage(seen, numbers, embargo=reach, raise_error=False)
-        same = leaks[leaks["kind"] == "same era"]
-        if len(same):
-            findings.add(
-                "warning",
-                "leak",
-                about,
-                f"{_names(models)} learned from {len(same)} of the {len(numbers)} eras "
-                f"that are scored ({_eras(same['train_era'], count=False)}). Scores there "
-                "say nothing about new eras.",
-            )
-        near = leaks[leaks["kind"] == "label window"]
-        if len(near):
-            findings.add(
-                "warning",
-                "label window",
-                about,
-                f"{_names(models)} learned from {_eras(near['train_era'])}, whose "
-                f"targets share days with those of scored eras: targets of {days} days "
-                f"reach {reach} eras ahead. Leave these eras out of training, or of the "
-                "scores.",
-            )
-        future = leaks[leaks["kind"] == "future"]
-        if len(future):
-            findings.add(
-                "note",
-                "future",
-                about,
-                f"{_names(models)} learned from {_eras(future['train_era'])} too, after "
-                "eras that are scored. Live, the future is not known.",
-            )
-        _say_short_purge(findings, models, seen, numbers, inputs, leaks)
-    unknown = [model for model in inputs.models if model not in training]
-    if unknown:
-        findings.add(
-            "note",
-            "training eras unknown",
-            ", ".join(map(str, unknown)),
-            f"Which eras {_names(unknown)} learned from is not known, so it was not "
-            "checked that these scores are out of sample (estimators=, train_eras=).",
-        )
-
-
-def _say_short_purge(findings, models, seen, numbers, inputs, leaks):
-    """Targets do not overlap, but fewer eras lie between than Numerai leaves out."""
-    if (
-        inputs.horizon not in (20, 60)
-        or leaks["kind"].isin(["same era", "label window"]).any()
-    ):
-        return
-    gaps = np.abs(np.subtract.outer(np.asarray(seen), numbers[[0, -1]]))
-    official = embargo_for(inputs.horizon)
-    if gaps.min() <= official:
-        findings.add(
-            "note",
-            "purge",
-            ", ".join(map(str, models)),
-            f"{_names(models)}: {_n(gaps.min() - 1, 'era')} between training and the "
-            f"scored eras. Numerai leaves out {official} for targets of "
-            f"{inputs.horizon} days.",
-        )
-
-
-def find_columns(findings, inputs):
-    """Look for features that are the target, or were made from it."""
-    features = inputs.sides.get("features")
-    if not isinstance(features, pd.DataFrame):
-        return
-    same_rows = inputs.aligned["features"].positions is None
-    target = inputs.target_name
-    if same_rows and features.index.equals(inputs.target.index):
-        target = inputs.target.rename(inputs.target_name or "target")
-    found = leaking_columns(features, inputs.eras, target, 0.3, CALLER)
-    for column, message in found if same_rows else ():
-        findings.add(
-            "warning",
-            "column",
-            column,
-            message.replace("of the training rows", "of features") + ".",
-        )
-
-
-def find_doubts(findings, inputs, summary, correlation):
+def find_doubts(findings, inputs, summary, correlation, confidence_level):
     """Look for scores that no honest model has, and for models that are the same."""
     corr = summary.loc["corr"]
+    # the interval is of one model: of many the worst is low by chance
+    wider = norm.isf(BY_CHANCE / len(inputs.models))
+    wider = max(1, wider / norm.isf((1 - confidence_level) / 2))
     for model in inputs.models:
         mean, high = corr.at[model, "mean"], corr.at[model, "mean_high"]
         if mean >= TOO_GOOD:
@@ -173,12 +70,12 @@ def find_doubts(findings, inputs, summary, correlation):
                 f"model, and {TOO_GOOD:.2f} a leak: a target among the features, or "
                 "eras that it was fitted on. Synthetic data may have a stronger signal.",
             )
-        if high < 0:
+        if mean + wider * (high - mean) < 0:
             findings.add(
                 "note",
                 "below zero",
                 model,
-                f"{model} is surely worse than chance (CORR {mean:.4f}, at most "
+                f"{model} is worse than chance explains (CORR {mean:.4f}, at most "
                 f"{high:.4f}): is its sign turned round?",
             )
     _find_same(findings, inputs, correlation)
@@ -245,7 +142,7 @@ def find_gaps(findings, inputs, coverage, scores):
             "warning",
             "targets",
             "target",
-            f"Left out: {_n(len(inputs.partial), 'era')} of which more than "
+            f"Left out: {count_of(len(inputs.partial), 'era')} of which more than "
             f"{MAX_MISSING:.0%} of the targets are missing, such as {first} "
             f"({share:.0%} missing).",
         )
@@ -257,7 +154,7 @@ def find_gaps(findings, inputs, coverage, scores):
             "note",
             "targets",
             "target",
-            f"Left out: {_n(n_open, 'era')} without targets ({_eras(labels)}).",
+            f"Left out: {count_of(n_open, 'era')} without targets ({eras_of(labels)}).",
         )
     n_missing = _n_missing_targets(inputs)
     if n_missing:
@@ -265,7 +162,7 @@ def find_gaps(findings, inputs, coverage, scores):
             "note",
             "targets",
             "target",
-            f"Left out: {_n(n_missing, 'row')} of scored eras without a target.",
+            f"Left out: {count_of(n_missing, 'row')} of scored eras without a target.",
         )
     for model in inputs.models:
         _say_missing(findings, inputs, model, coverage, scores)
@@ -281,6 +178,7 @@ def find_gaps(findings, inputs, coverage, scores):
                 f"{METRICS[metric][0].upper()} has no score in any era{why}.",
             )
     for side in inputs.aligned:
+        _say_not_in_common(findings, inputs, side, scores)
         row = coverage.loc[(side, "")]
         name = side.replace("_", " ")
         n_eras = len(inputs.scored_eras)
@@ -298,7 +196,7 @@ def find_gaps(findings, inputs, coverage, scores):
                 "note",
                 "coverage",
                 side,
-                f"{name.capitalize()}: missing for {_n(row['n_missing'], 'row')} with a "
+                f"{name.capitalize()}: missing for {count_of(row['n_missing'], 'row')} with a "
                 "target, left out of the scores that need it.",
             )
     if inputs.horizon is not None and not enough_eras(scores, inputs.horizon):
@@ -318,7 +216,7 @@ def _say_missing(findings, inputs, model, coverage, scores):
             "note",
             "predictions",
             model,
-            f"{model} has no prediction for {_n(missing, 'row')} with a target.",
+            f"{model} has no prediction for {count_of(missing, 'row')} with a target.",
         )
     without = scores[("corr", model)].isna()
     if without.any():
@@ -327,9 +225,35 @@ def _say_missing(findings, inputs, model, coverage, scores):
             "predictions",
             model,
             f"{model} has no score in {int(without.sum())} of {len(scores)} eras "
-            f"({_eras(scores.index[without])}), where more than {MAX_MISSING:.0%} of its "
+            f"({eras_of(scores.index[without])}), where more than {MAX_MISSING:.0%} of its "
             "predictions are missing or all are the same, or the target is. Its summary "
             "leaves them out.",
+        )
+
+
+def _say_not_in_common(findings, inputs, side, scores):
+    """Eras that a model and a further input both cover, but by too few rows of both."""
+    covered = pd.Series(covered_eras(inputs, side), inputs.eras.labels)
+    covered = covered.reindex(scores.index, fill_value=False)
+    metrics = [
+        metric
+        for metric in scores.columns.unique("metric")
+        if METRICS[metric][1] == side and scores[metric].notna().any(axis=None)
+    ]
+    for model in inputs.models:
+        both = covered & scores["corr", model].notna()
+        lost = {m: both & scores[m, model].isna() for m in metrics}
+        names = [METRICS[m][0] for m in metrics if lost[m].any()]
+        if not names:
+            continue
+        where = np.logical_or.reduce(list(lost.values()))
+        findings.add(
+            "warning",
+            "no score",
+            model,
+            f"{model} has no {' and '.join(names)} in {where.sum()} of {len(scores)} eras "
+            f"({eras_of(scores.index[where])}) that it and the {side.replace('_', ' ')} "
+            "cover: too few rows have both, or they leave nothing over.",
         )
 
 
@@ -340,11 +264,13 @@ def _n_missing_targets(inputs):
     return int((scored[inputs.eras.codes] & ~inputs.resolved).sum())
 
 
-def _n(number, what):
+def count_of(number, what):
+    """A number and what it counts."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _names(models):
+def names_of(models):
+    """Models in words, not more than three."""
     models = [str(model) for model in models]
     if len(models) > 3:
         return f"{models[0]}, {models[1]} and {len(models) - 2} others"
@@ -353,7 +279,8 @@ def _names(models):
     )
 
 
-def _eras(labels, count=True):
+def eras_of(labels, count=True):
+    """Eras in words."""
     labels = [str(label) for label in labels]
     if len(labels) == 1:
         return f"era {labels[0]}"

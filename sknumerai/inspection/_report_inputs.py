@@ -209,6 +209,13 @@ def _as_models(y_pred, caller):
                 "for c in y_pred.columns]."
             )
         names = list(y_pred.columns)
+        for name in names:
+            if isinstance(name, tuple) or pd.isna(name):
+                raise ValueError(
+                    f"{caller}: each column of y_pred must be named by a text or a "
+                    f"number. Got {name!r}. Rename it, e.g. y_pred.columns = "
+                    "['one', 'two']."
+                )
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ValueError(

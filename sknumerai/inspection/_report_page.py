@@ -115,8 +115,7 @@ def overview(summary, baseline):
     keys = _main_metrics_of(summary)
     columns, models = [], list(summary.loc["corr"].index)
     for key in keys:
-        n_eras = int(summary.loc[key, "n_eras"].max())
-        columns.append((_title(key), f"{n_eras:,} era{'s' * (n_eras != 1)}"))
+        columns.append((_title(key), _n_eras(summary.loc[key, "n_eras"])))
         if key == "corr":
             columns += [("Sharpe", "of CORR"), ("Max drawdown", "of CORR")]
     rows = []
@@ -159,7 +158,7 @@ def comparison(table, models, confidence_level):
     for key in keys:
         part = table.loc[key]
         known = part["n_effective"].dropna()
-        n_eras = f"{int(part['n_eras'].max()):,} eras"
+        n_eras = _n_eras(part["n_eras"])
         if len(known):
             n_eras += f", worth {known.min():.0f}"
         columns.append((_title(key), n_eras))
@@ -287,6 +286,13 @@ def _version_of_sknumerai():
     import sys
 
     return sys.modules[__name__.partition(".")[0]].__version__
+
+
+def _n_eras(counts):
+    """Eras of all models in words, a range where they are not of the same."""
+    low, high = int(counts.min()), int(counts.max())
+    least = "" if low == high else f"{low:,} to "
+    return f"{least}{high:,} era{'s' * (high != 1)}"
 
 
 def _metrics_of(table):

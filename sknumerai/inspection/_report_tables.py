@@ -40,6 +40,8 @@ WITHOUT = (
     "worst",
     "longest_losing_run",
 )
+# A score that is less is 0, and rounding what is left of it.
+ROUNDING = 1e-12
 # Others that models are compared with in the table of correlations.
 MAX_OTHERS = 8
 
@@ -84,12 +86,18 @@ def era_score_table(inputs, policy):
         axis=1,
     )
     scores.columns.names = ["metric", "model"]
-    return scores
+    # a benchmark's BMC is what rounding left, and has no Sharpe ratio
+    return scores.mask(scores.abs() < ROUNDING, 0.0)
 
 
 def n_covered_eras(inputs, side):
     """Number of eras with targets of which an input has enough rows."""
-    return int(_covered(inputs, inputs.aligned[side].present(slice(None)))[1].sum())
+    return int(covered_eras(inputs, side).sum())
+
+
+def covered_eras(inputs, side):
+    """Whether an input has enough rows of each era with targets, of shape (n_eras,)."""
+    return _covered(inputs, inputs.aligned[side].present(slice(None)))[1]
 
 
 def summary_table(scores, options):

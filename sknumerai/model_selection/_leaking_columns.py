@@ -13,7 +13,7 @@ MAX_ROWS = 2**17
 CHUNK = 2**24
 
 
-def leaking_columns(X, eras, target, max_correlation, caller):
+def leaking_columns(X, eras, target, max_correlation, caller, positions=None):
     """Find columns that give a target away.
 
     Parameters
@@ -32,6 +32,10 @@ def leaking_columns(X, eras, target, max_correlation, caller):
 
     caller : str
         Name to begin error messages with.
+
+    positions : ndarray of shape (n_rows,), default=None
+        Row of X of each row of the eras and the target, -1 where there is none. By
+        default eras are of X, and the target is aligned by index.
 
     Returns
     -------
@@ -52,7 +56,9 @@ def leaking_columns(X, eras, target, max_correlation, caller):
         elif isinstance(column, str) and column.startswith("target"):
             found[column] = f"column {column!r} of the training rows is a target"
     if isinstance(target, pd.DataFrame):
-        for j, name, r in _correlated(X, eras, target, max_correlation, caller):
+        for j, name, r in _correlated(
+            X, eras, target, max_correlation, caller, positions
+        ):
             found.setdefault(
                 X.columns[j],
                 f"column {X.columns[j]!r} of the training rows has a correlation of "
@@ -69,23 +75,28 @@ def _names(target):
     return set(target) if isinstance(target, list | tuple | pd.Index) else set()
 
 
-def _correlated(X, eras, target, most, caller):
+def _correlated(X, eras, target, most, caller, positions):
     """Yield columns whose correlation with a target, within eras, is too high."""
     columns = [j for j, kind in enumerate(X.dtypes) if kind.kind in "biuf"]
     if not columns:
         return
     table = X if len(columns) == X.shape[1] else X.iloc[:, columns]
     Y = target.to_numpy(dtype=np.float64, na_value=np.nan)
-    at = _rows_of(target, X, caller)
+    at = None if positions is not None else _rows_of(target, X, caller)
     shape = target.shape[1], len(columns)
     products, squares = np.zeros(shape), np.zeros(shape)
     y_squares, n_rows = np.zeros(shape[0]), np.zeros(shape[0])
     for rows in _some_eras(eras, len(columns)):
+        if positions is not None:
+            rows = rows[positions[rows] >= 0]
+            if not len(rows):
+                continue
         mine = rows if at is None else at[rows]
         y = np.where((mine >= 0)[:, None], Y[mine], np.nan)
         known = np.isfinite(y)
         y = _centered(y, known)
-        values = table.iloc[_as_slice(rows)].to_numpy(dtype=np.float32)
+        seen = rows if positions is None else positions[rows]
+        values = table.iloc[_as_slice(seen)].to_numpy(dtype=np.float32)
         values = _centered(values, np.isfinite(values))
         told = (y != 0).any(axis=0)
         products += y.astype(np.float32).T @ values

@@ -28,7 +28,8 @@ def summarize_module(module, input_shape, *, name=None, caller="network_summary"
     """List the layers of a network: shapes, parameters, and what feeds them.
 
     A copy of the network is run on a few random rows, in evaluation mode on the CPU.
-    Neither the network nor torch's generators are changed.
+    Neither the network nor torch's generators are changed, and its own forward hooks
+    are not run.
 
     Parameters
     ----------
@@ -98,6 +99,9 @@ class _Trace:
 def _trace(module, input_shape, n_rows, caller):
     # a copy: hooks and modes would be seen by threads that predict beside
     module = copy.deepcopy(module).cpu().eval()
+    for part in module.modules():
+        # what they count or log is not the copy's; those before a call may make weights
+        part._forward_hooks.clear()
     for parameter in module.parameters():
         if parameter.is_floating_point():
             # layers without gradient may take a way round their own parts
@@ -294,4 +298,7 @@ def _layers(trace, calls, is_trained):
         rows[name]["output_shape"] = ", ".join(found)
     order = [*dict.fromkeys(call["layer"] for call in calls)]
     order += [name for name in rows if name not in shapes]
-    return pd.DataFrame([rows[name] for name in order], pd.Index(order, name="layer"))
+    columns = ["type", "output_shape", "parameters", "trainable", "calls"]
+    return pd.DataFrame(
+        [rows[name] for name in order], pd.Index(order, name="layer"), columns
+    )

@@ -295,6 +295,30 @@ def test_path_is_written(data, models, tmp_path):
     assert (tmp_path / "b.html").read_text(encoding="utf-8") == report.html
 
 
+@pytest.mark.parametrize(
+    "path, error", [("no/a.html", FileNotFoundError), ("", IsADirectoryError)]
+)
+def test_a_path_is_checked_before_the_work(
+    data, models, tmp_path, monkeypatch, path, error
+):
+    """The report was made, minutes later, and lost."""
+    monkeypatch.setattr("sknumerai.inspection._diagnostics_report._compute", None)
+    with pytest.raises(error, match=r"^diagnostics_report: "):
+        diagnostics_report(data.target, models, path=tmp_path / path, **FEW)
+
+
+def test_a_benchmark_itself_adds_nothing(data):
+    """Its BMC was noise of 1e-17, which had a Sharpe ratio."""
+    benchmark = data.benchmark["v53_lgbm_ender20"]
+    report = diagnostics_report(
+        data.target, benchmark.rename("copy"), benchmark=benchmark, **FEW
+    )
+    assert (report.tables["era_scores"]["bmc", "copy"] == 0).all()
+    row = report.tables["summary"].loc[("bmc", "copy")]
+    assert row["mean"] == 0 and row["positive_share"] == 0
+    assert np.isnan(row["sharpe"]) and np.isnan(row["smart_sharpe"])
+
+
 def test_prints_and_pickles(report):
     text = str(report)
     assert text.splitlines()[0].split() == ["mean", "sharpe", "max_drawdown", "n_eras"]
@@ -339,6 +363,10 @@ def test_bad_predictions(data, models):
     levels.columns = pd.MultiIndex.from_tuples(levels.columns)
     with pytest.raises(ValueError, match="have 2 levels"):
         diagnostics_report(data.target, levels)
+    flat = pd.Index([("a", 1), ("a", 2)], tupleize_cols=False)
+    for names in ([None, "two"], [np.nan, "two"], flat):
+        with pytest.raises(ValueError, match="y_pred must be named by a text or a num"):
+            diagnostics_report(data.target, models.set_axis(names, axis=1))
     with pytest.raises(ValueError, match="infinite"):
         diagnostics_report(data.target, models.replace(models.iloc[0, 0], np.inf))
     with pytest.raises(ValueError, match="has no target"):

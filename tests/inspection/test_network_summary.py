@@ -224,3 +224,28 @@ def test_it_prints_shows_and_pickles():
     html = summary._repr_html_()
     assert "&lt;script&gt;" in html and "<script>" not in html
     assert repr(pickle.loads(pickle.dumps(summary))) == repr(summary)
+
+
+@pytest.mark.parametrize("network", [nn.Identity(), nn.Sequential()])
+def test_no_layers(network):
+    """It raised KeyError: 'parameters'."""
+    summary = network_summary(network, input_shape=8)
+    assert (summary.n_parameters, summary.n_trainable) == (0, 0)
+    head, table, total = repr(summary).splitlines()
+    assert head.endswith(": (n, 8) -> (n, 8)") and table == "no layers"
+    assert total == "0 parameters, 0 trainable"
+    assert "<table>" in summary._repr_html_()
+
+
+def test_own_hooks_are_not_run():
+    """A hook that counts saw the passes of the copy."""
+    network, seen = nn.Sequential(nn.Linear(3, 2), nn.ReLU()), []
+    network.register_forward_hook(lambda *args: seen.append("whole"))
+    network[0].register_forward_hook(
+        lambda *args, **kwargs: seen.append("part"), with_kwargs=True, always_call=True
+    )
+    summary = network_summary(network, input_shape=3)
+    assert not seen
+    assert summary.layers["calls"].tolist() == [1, 1]
+    network(torch.zeros(1, 3))
+    assert seen == ["part", "whole"]

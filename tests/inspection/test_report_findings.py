@@ -243,3 +243,67 @@ def test_several_faults_of_many_models(data):
     row = only(findings, "leak")
     assert row["message"].startswith("model 0, model 1 and 4 others learned from 1")
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize("rows", ["shuffled", "more", "fewer", "array"])
+def test_a_feature_that_is_the_target_in_rows_of_another_order(data, models, rows):
+    """It was found only where features were row for row, and nothing was said."""
+    features = data.data.assign(odd=data.target.to_numpy() + 0.1)
+    y, y_pred, name = data.target, models, "odd"
+    if rows == "shuffled":
+        features = features.sample(frac=1, random_state=0)
+    elif rows == "more":
+        y, y_pred = y.loc["0105":], y_pred.loc["0105":]
+    elif rows == "fewer":
+        features = features.iloc[::-1].drop(index="0111", level="era").iloc[3:]
+    else:
+        features, name = features.to_numpy(), features.shape[1] - 1
+    findings, caught = report_on(y, y_pred, features=features, train_eras=range(1, 90))
+    row = only(findings, "column")
+    assert row["about"] == str(name)
+    assert f"column {name!r} of features has a correlation of 1.00" in row["message"]
+    assert LeakageWarning in [category for category, _ in caught]
+
+
+def test_noise_is_not_called_worse_than_chance():
+    """One of five columns of noise was, "surely": 1 in 40 of all."""
+    data = tournament(60, n_samples_per_era=30, first_era=101)
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(len(data.target), 40))
+    findings, _ = report_on(
+        data.target.to_numpy(), noise, groups=data.target.index.get_level_values("era"),
+        horizon=20, train_eras=range(1, 90),
+    )  # fmt: skip
+    assert "below zero" not in set(findings["kind"])
+
+
+@pytest.mark.parametrize("train_eras", [[], {"one": [], "two": [3]}])
+def test_a_model_that_learned_from_no_era(data, models, train_eras):
+    """It raised in check_leakage, of rows that nobody had passed."""
+    findings, caught = report_on(data.target, models, train_eras=train_eras)
+    assert findings.empty and not caught
+
+
+def test_training_between_scored_eras(data, models):
+    """Only the first and the last scored era were looked at."""
+    between = data.target.index.get_level_values("era").isin(
+        [f"{era:04d}" for era in range(108, 119)]
+    )
+    findings, _ = report_on(data.target[~between], models[~between], train_eras=[112])
+    assert "4 eras between" in only(findings, "purge")["message"]
+
+
+def test_a_model_and_a_meta_model_of_other_rows(data, models):
+    """Both had enough rows of the era, but not in common: nothing was said."""
+    table, meta = models.copy(), data.meta_model.copy()
+    first = np.flatnonzero(table.index.get_level_values("era") == "0107")
+    table.iloc[first[:8], 0] = np.nan
+    meta.iloc[first[-8:]] = np.nan
+    findings, _ = report_on(
+        data.target, table, meta_model=meta, policy="ender20", train_eras=range(1, 90)
+    )
+    rows = findings[findings["kind"] == "no score"].to_dict("records")
+    assert [(r["level"], r["about"]) for r in rows] == [("warning", "one")]
+    message = rows[0]["message"]
+    assert "one has no MMC and payout in 1 of 30 eras" in message
+    assert "(era 0107)" in message

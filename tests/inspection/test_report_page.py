@@ -47,6 +47,14 @@ def report():
     return made
 
 
+@pytest.fixture
+def no_figures(monkeypatch):
+    nothing = {"intervals": [], "eras": [], "exposure": [], "data": []}
+    monkeypatch.setattr(
+        "sknumerai.inspection._diagnostics_report.draw_figures", lambda *args: nothing
+    )
+
+
 @pytest.fixture(scope="module")
 def page(report):
     return Page(report.html)
@@ -222,3 +230,41 @@ def test_size_of_five_models_and_a_thousand_eras():
         n_resamples=50,
     )
     assert len(made.html.encode()) < 2e6
+
+
+@pytest.mark.parametrize("name", [r"models\xgb", r"a\1b", r"\g<0>"])
+def test_a_backslash_in_a_name(name):
+    """It was read as a reference to a group: an error, or another text."""
+    figure, (axis,) = new_figure(1.0)
+    axis.plot([0, 1])
+    (element,) = Page(as_svg(figure, "name", name, [])).all("svg")
+    assert element["aria-label"] == name
+    assert element["viewbox"].startswith("0 0 ")
+
+
+@pytest.mark.parametrize(
+    "level, said", [(0.975, "97.5%"), (0.999, "99.9%"), (0.57, "57%")]
+)
+def test_level_of_intervals_is_not_rounded(no_figures, level, said):
+    """0.999 was written as 100%."""
+    data = tournament()
+    report = diagnostics_report(
+        data.target,
+        noisy_models(data),
+        n_resamples=20,
+        confidence_level=level,
+        train_eras=[1],
+    )
+    assert report.html.count(f"{said} intervals") == 2
+
+
+def test_eras_of_models_that_differ(no_figures):
+    """The header had the largest number of them, for all."""
+    data = tournament()
+    models = noisy_models(data)
+    models.iloc[:40, 0] = np.nan
+    report = diagnostics_report(data.target, models, n_resamples=20, train_eras=[1])
+    n = report.tables["summary"].loc["corr", "n_eras"]
+    assert n["one"] == n["two"] - 1
+    header = Page(report.html).tables["scores"][0][1]
+    assert f"{n['one']} to {n['two']} eras" in header
