@@ -156,7 +156,8 @@ def diagnostics_report(
         gives the target away.
 
     HorizonWarning
-        If a benchmark or the rule of the payouts is of another horizon than the target.
+        If the benchmark that models are compared with, or the rule of the payouts, is of
+        another horizon than the target.
 
     See Also
     --------

@@ -110,18 +110,28 @@ def find_horizons(findings, inputs, policy, with_payout):
             )
         return
     benchmark = inputs.sides.get("benchmark")
-    names = getattr(benchmark, "columns", [getattr(benchmark, "name", None)])
-    for name in names:
-        other = model_horizon(name)
-        if other not in (None, days):
-            findings.add(
-                "warning",
-                "horizon",
-                name,
-                f"The benchmark {name} was trained for {other} days ahead and the "
-                f"target looks {days} days ahead. To beat it is easier than to beat a "
-                "benchmark of the target's own horizon.",
-            )
+    names = list(getattr(benchmark, "columns", [getattr(benchmark, "name", None)]))
+    others = [n for n in names if model_horizon(n) not in (None, days)]
+    # one that stands alone is what models are compared with
+    told = [n for n in others if n == inputs.baseline or len(names) == 1]
+    for name in told:
+        findings.add(
+            "warning",
+            "horizon",
+            name,
+            f"The benchmark {name} was trained for {model_horizon(name)} days ahead and "
+            f"the target looks {days} days ahead. To beat it is easier than to beat a "
+            "benchmark of the target's own horizon.",
+        )
+    if len(others) > len(told):
+        findings.add(
+            "note",
+            "horizon",
+            "benchmark",
+            f"{len(others)} of the {len(names)} benchmarks, such as {others[0]}, were "
+            f"trained for other days ahead than the target's {days}: BMC, which takes "
+            "the mean of all their ranks, mixes them.",
+        )
     if with_payout and policy.horizon not in (None, days):
         findings.add(
             "warning",

@@ -163,6 +163,25 @@ def test_horizons_of_benchmark_and_rule(data, models):
     assert findings.empty and not caught
 
 
+def test_many_benchmarks_of_another_horizon(data, models):
+    """Each column had a warning of its own, and leaks were among a dozen."""
+    mixed = data.benchmark.iloc[:, :1].rename(columns=lambda name: "v53_lgbm_ender20")
+    for i in range(12):
+        mixed[f"v{i}_lgbm_ender60"] = mixed.iloc[:, 0] + 0.01 * models["two"] * (i + 1)
+    options = {"policy": "ender20", "train_eras": range(1, 90)}
+    findings, caught = report_on(data.target, models, benchmark=mixed, **options)
+    row = only(findings, "horizon")
+    assert (row["level"], row["about"]) == ("note", "benchmark") and not caught
+    assert row["message"].startswith("12 of the 13 benchmarks, such as v0_lgbm_ender60")
+    findings, caught = report_on(
+        data.target, models, benchmark=mixed, baseline="v3_lgbm_ender60", **options
+    )
+    rows = findings[findings["kind"] == "horizon"]
+    assert rows["level"].tolist() == ["warning", "note"]
+    assert rows["about"].tolist() == ["v3_lgbm_ender60", "benchmark"]
+    assert [category for category, _ in caught] == [HorizonWarning]
+
+
 def test_a_horizon_that_is_not_known(data, models):
     findings, _ = report_on(
         data.target.rename("target_bernie"), models, train_eras=range(1, 90)
