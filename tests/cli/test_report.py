@@ -8,8 +8,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 
+from sknumerai.datasets import load_numerai
+from sknumerai.ensemble import RankAveragingRegressor
 from sknumerai.metrics import numerai_corr_score, score_summary
+from sknumerai.neural_network import MLPRegressor
 from tests.cli.running import REAL, TARGET, figures, needs_real, run
 
 pytest.importorskip("matplotlib")
@@ -138,18 +142,34 @@ def test_report_refuses(argv, match, model, folder, bunch, here, capsys):
 
 
 @needs_real
-def test_real_file_of_2018(here, capsys):
+def test_blend_on_the_real_file_of_2018(here, capsys):
     data = Path(REAL) / "numerai_2018.parquet"
-    argv = [data, "--target", "target_bernie"]
+    argv = [data, "--target", "target_bernie", "--eras"]
+    train = load_numerai(
+        data, feature_set="all", targets="target_bernie", eras=range(1, 61)
+    )
+    net = MLPRegressor((16,), max_epochs=20, n_validation_eras=0, random_state=0)
+    models = {
+        "ridge": Ridge(1000.0),
+        "blend": RankAveragingRegressor([("ridge", Ridge(1000.0)), ("net", net)]),
+    }
+    for name, model in models.items():
+        joblib.dump(model.fit(train.data, train.target), f"{name}.pkl")
     code, out, err = run(
-        capsys, "train", *argv, "--embargo", 4, "--no-verify", "--cv", 0, "--eras",
-        "1-60",
+        capsys, "report", "ridge.pkl", "blend.pkl", *argv, "65-132",
+        "--split", "train", "validation", "--horizon", 20, "--features", "all",
     )  # fmt: skip
     assert code == 0, err
-    code, out, err = run(
-        capsys, "report", "model.pkl", *argv, "--split", "train", "validation",
-        "--horizon", 20, "--features", "all", "--eras", "1-132",
+    assert [figures(out, name)[-1] for name in ("ridge", "blend")] == [68, 68]
+    assert "learned from" not in err
+    # eras that no model has seen: small, and no leak
+    scores = [figures(out, name)[0] for name in ("ridge", "blend")]
+    assert scores[0] != scores[1] and max(map(abs, scores)) < 0.1
+    html = Path("report.html").read_text(encoding="utf-8")
+    assert "blend" in html and "Correlation of models" in html
+    code, _, err = run(
+        capsys, "report", "blend.pkl", *argv, "1-132", "--split", "train",
+        "validation", "--horizon", 20,
     )  # fmt: skip
     assert code == 0, err
-    assert figures(out, "model")[-1] == 132
-    assert "model learned from 60 of the 132 eras that are scored" in err
+    assert "blend learned from 60 of the 132 eras that are scored" in err
