@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from sknumerai.datasets._cache import Cache
@@ -75,7 +77,8 @@ def predict_numerai(
 
     out : str, path-like or None, default=None
         Parquet file to write the predictions to. It appears under its name when it is
-        whole.
+        whole, in place of earlier predictions; a parquet file of anything else, such as
+        the one that is read, is an error.
 
     feature_set : str, list of str or None, default=None
         Features, in the model's order, of a model that was fitted on arrays and has no
@@ -121,7 +124,8 @@ def predict_numerai(
     ValueError
         If the file lacks features of the model, the model does not say which it reads,
         ids, eras or features are not valid, eras are scattered over more of the file
-        than fits into memory, or the model gives another number of predictions.
+        than fits into memory, the model gives another number of predictions, or `out`
+        is a folder or a parquet file that holds no predictions.
 
     OSError
         If the disk is too full. Nothing is left behind.
@@ -198,7 +202,27 @@ def _check_out(out):
             f"{CALLER}: the folder {out.parent} for {out.name} does not exist. Create it "
             "first."
         )
+    if out.exists():
+        _check_replaceable(out)
     return out
+
+
+def _check_replaceable(out):
+    """Raise for a folder, and for a table other than earlier predictions."""
+    if out.is_dir():
+        raise ValueError(f"{CALLER}: out={str(out)!r} is a folder. Name a file in it.")
+    try:
+        names = pq.read_schema(out).names
+    except pa.ArrowInvalid:
+        return  # half a file, or none of parquet
+    if PREDICTION in names or f"{PREDICTION}_0" in names:
+        others = [n for n in names if not n.startswith(PREDICTION)]
+        if set(others) <= {ERA, "id", "__index_level_0__"}:
+            return
+    raise ValueError(
+        f"{CALLER}: out={str(out)!r} is there already and holds no predictions of "
+        "this function. It is not written over: name another file."
+    )
 
 
 def _features(model, tables, feature_set, where):
@@ -267,6 +291,14 @@ def _predict(model, stream, rows, positions, named, verbose):
                 )
             if values is None:
                 values = np.empty((len(positions), *y.shape[1:]), dtype=y.dtype)
+            if y.shape[1:] != values.shape[1:]:
+                raise ValueError(
+                    f"{CALLER}: the model gives predictions of shape {y.shape} for era "
+                    f"{label}, and {values.shape[1:] or 'one'} for each row before."
+                )
+            # whole numbers in the first era alone must not round those of others
+            dtype = np.result_type(values, y)
+            values = values.astype(dtype, copy=False)
             values[chosen] = y
             bar.update(len(matrix))
     return values

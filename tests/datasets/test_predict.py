@@ -276,3 +276,46 @@ print(model.peak - model.first)
         text=True,
     )
     assert float(done.stdout) < 70
+
+
+def test_the_file_that_is_read_is_not_written_over(tmp_path, models):
+    path = write(make_frame(range(20, 22), N_ROWS, seed=1), tmp_path, 40)
+    before = path.read_bytes()
+    for read in (path, tmp_path):
+        with pytest.raises(ValueError, match="holds no predictions"):
+            predict_numerai(models["ridge"], read, out=path, verbose=0)
+    assert path.read_bytes() == before
+    # earlier predictions are, of one output or several
+    for name in ("ridge", "several", "ridge"):
+        predict_numerai(models[name], path, out=tmp_path / "p.parquet", verbose=0)
+    same(pd.read_parquet(tmp_path / "p.parquet"), expected(models["ridge"], path))
+
+
+def test_a_folder_as_out_is_told_before_predicting(tmp_path, models):
+    path = write(make_frame(range(20, 22), N_ROWS, seed=1), tmp_path, 40)
+    (tmp_path / "p.parquet").mkdir()
+    with pytest.raises(ValueError, match="is a folder"):
+        predict_numerai(models["ridge"], path, out=tmp_path / "p.parquet")
+
+
+def test_whole_numbers_in_the_first_era_do_not_round_the_others(tmp_path, train):
+    path = write(make_frame(range(20, 23), N_ROWS, seed=1), tmp_path, 40)
+
+    class Rounds(Ridge):
+        def predict(self, X):
+            first = X.index[0][0] == "0020"
+            return np.zeros(len(X), dtype=int) if first else super().predict(X)
+
+    class Widens(Ridge):
+        def predict(self, X):
+            y = super().predict(X)
+            return y if X.index[0][0] == "0020" else np.c_[y, y]
+
+    found = predict_numerai(Rounds().fit(train.data, train.target), path)
+    whole = expected(Ridge().fit(train.data, train.target), path)
+    same(found.iloc[N_ROWS:], whole.iloc[N_ROWS:])
+    assert (found["prediction"].iloc[:N_ROWS] == 0).all()
+    with pytest.raises(
+        ValueError, match=r"predictions of shape \(23, 2\) for era 0021"
+    ):
+        predict_numerai(Widens().fit(train.data, train.target), path)
