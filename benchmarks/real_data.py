@@ -60,7 +60,7 @@ from real_data_fits import (
     write_text,
 )
 from real_data_scores import blend_parts, collect, open_final, published
-from real_data_tables import markdown, write_readme
+from real_data_tables import markdown, read_readme, write_readme
 from tqdm.auto import tqdm
 
 PROTOCOL = 1
@@ -85,11 +85,20 @@ def main(argv=None):
 def _run(args, out):
     for scratch in [*out.glob(".levels-*"), *(out / "parts").glob(".*")]:
         shutil.rmtree(scratch, ignore_errors=True)
+    if args.readme:
+        read_readme(args.readme)  # before hours of fits
     settings = _settings(args)
-    train = load(settings, "train", verbose=1)
-    train_era = last_era(train)
-    data = load(settings, DEVELOPMENT, train_era, verbose=1)
-    _same_run(out, _identity(settings, train, data))
+    try:
+        train = load(settings, "train", verbose=1)
+        train_era = last_era(train)
+        data = load(settings, DEVELOPMENT, train_era, verbose=1)
+        identity = _identity(settings, train, data)
+    except (ValueError, LookupError, OSError) as error:
+        raise SystemExit(
+            f"--data {settings.data}, --target {settings.target}, --benchmark "
+            f"{settings.benchmark}, --every {settings.every}: {error}"
+        ) from error
+    _same_run(out, identity)
     names = _names(args.models, settings, train)
     parts = [
         (name, seed)

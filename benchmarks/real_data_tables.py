@@ -362,8 +362,18 @@ def grid(rows):
 
 def write_readme(path, results):
     """Replace what stands between the two markers of a page."""
-    path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    text = read_readme(path)
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    write_text(path, f"{before}{BEGIN}\n{readme_table(results)}\n{END}{after}")
+
+
+def read_readme(path):
+    """Return the text of a page that has both markers."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SystemExit(f"--readme {path}: {error}") from None
     if (
         text.count(BEGIN) != 1
         or text.count(END) != 1
@@ -373,6 +383,4 @@ def write_readme(path, results):
             f"--readme {path}: there must be one line {BEGIN} and after it one {END}; the "
             "table is put between them."
         )
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    write_text(path, f"{before}{BEGIN}\n{readme_table(results)}\n{END}{after}")
+    return text

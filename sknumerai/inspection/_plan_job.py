@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from tqdm.auto import tqdm
@@ -127,7 +127,7 @@ def plan_job(
 
     n_jobs : int, default=1
         Fits at a time. The sample is then measured in as many processes side by side,
-        which share the cores as fits will.
+        which share the cores as fits will. No more than there are cores.
 
     ram : float, default=None
         Bytes of memory. None: of this machine.
@@ -180,7 +180,8 @@ def plan_job(
     Raises
     ------
     ValueError
-        If there are too few eras for the folds, or more eras than rows.
+        If there are too few eras for the folds, more eras than rows, or more jobs than
+        cores.
 
     See Also
     --------
@@ -208,6 +209,12 @@ def plan_job(
         raise ValueError(
             f"{CALLER}: n_eras={n_eras} are more than n_rows={n_rows}. Pass the rows of "
             "all eras together."
+        )
+    if n_jobs > max(2, cpu_count()):
+        raise ValueError(
+            f"{CALLER}: n_jobs={n_jobs} (--jobs) fits at a time are more than the "
+            f"{cpu_count()} cores of this machine, on which they are measured. Pass as "
+            "many as there are cores at the most."
         )
     job = Job(n_rows, n_features, n_targets, n_eras, target)
     folds = _folds(estimator, job, cv, embargo, refit)

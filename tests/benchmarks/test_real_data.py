@@ -190,6 +190,26 @@ def test_the_last_eras_are_used_once_and_by_final_alone(run, files, tmp_path):
     assert "ridge\\*" in (tmp_path / "out" / "results.md").read_text()
 
 
+@pytest.mark.parametrize(
+    "args, told",
+    [
+        (["--data", "/nowhere"], "--data /nowhere"),
+        (["--target", "target_nothing_20"], "target_nothing_20"),
+        (["--target", "target"], "--target target"),
+        (["--benchmark", "nobody"], "--benchmark nobody"),
+        (["--every", "5000"], "--every 5000"),
+        (["--readme", "/nowhere/README.md"], "--readme /nowhere"),
+    ],
+)
+def test_a_wrong_argument_ends_in_a_sentence_before_any_fit(
+    run, modules, monkeypatch, args, told
+):
+    begun = _interrupt_at(modules, monkeypatch, 1)
+    with pytest.raises(SystemExit, match=told):
+        run(*args, models=("ridge",))
+    assert not begun
+
+
 def test_a_fit_that_fails_does_not_end_the_others(run, modules, monkeypatch, capsys):
     whole = modules.real_data_fits.run_part
 

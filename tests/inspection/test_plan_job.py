@@ -258,3 +258,12 @@ def test_table_of_the_folds_is_of_whole_rows():
     assert plan.folds.dtypes.eq(np.int64).all()
     assert isinstance(plan.memory, pd.DataFrame)
     assert plan.folds.iloc[-1].tolist() == [1001, 0, 0]
+
+
+def test_more_jobs_than_cores_are_refused_before_a_process_is_started(monkeypatch):
+    def start(*args, **kwargs):
+        raise AssertionError("processes were started")
+
+    monkeypatch.setattr(_plan_job, "Parallel", start)
+    with pytest.raises(ValueError, match=r"n_jobs=100000 \(--jobs\) .* cores"):
+        plan_job(Ridge(), **SIZE, **QUICK, n_jobs=100_000)
