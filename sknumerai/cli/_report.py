@@ -108,11 +108,22 @@ def run(args):
     """
     from sknumerai.cli._table import format_table
     from sknumerai.inspection import diagnostics_report
+    from sknumerai.metrics._policy_argument import check_policy
+    from sknumerai.utils import import_optional
 
     out = check_output(args.out)
+    # what can fail at once fails before minutes of loading and predicting
+    for name in ("matplotlib", "jinja2"):
+        import_optional(name, extra="plot", caller="sknumerai report")
+    policy = check_policy(_policy(getattr(args, "policy", None)), "sknumerai report")
     sources = open_all(args.model)
     wanted = getattr(args, "features", None)
     bunch = load_rows(args, sources, [args.target], _names_of(wanted, args))
+    if bunch.target is None:
+        raise ValueError(
+            f"--split {' '.join(args.split)} has no targets to score against. Take "
+            "validation, or other rows that have them."
+        )
     print(describe(bunch))
     predictions = predict_all(sources, bunch)
     y = bunch.target[args.target]
@@ -129,7 +140,7 @@ def run(args):
             features=_features(wanted, args, sources, X),
             estimators=_estimators(sources, predictions),
             baseline=getattr(args, "baseline", None),
-            policy=_policy(getattr(args, "policy", None)),
+            policy=policy,
             horizon=getattr(args, "horizon", None),
             title=args.title,
         )

@@ -268,11 +268,13 @@ def rule(policy):
 
 
 def headline(summary, models):
-    """One sentence on the best model."""
+    """One sentence on the best model of those with about as many eras."""
     corr = summary.loc["corr"].loc[models]
     if corr["mean"].isna().all():
         return "No model has a score."
-    best = corr["mean"].idxmax()
+    # means of a few eras are not to be compared with those of many
+    known = corr["n_eras"] >= 0.8 * corr["n_eras"].max()
+    best = corr.loc[known, "mean"].idxmax()
     row = corr.loc[best]
     said = f"mean CORR {_text(row['mean'], '{:.4f}')}"
     if np.isfinite(row["mean_low"]):

@@ -141,6 +141,20 @@ def test_report_refuses(argv, match, model, folder, bunch, here, capsys):
     assert not (here / "report.html").exists()
 
 
+def test_live_rows_have_no_scores(model, whole, bunch, here, capsys):
+    bunch.data.droplevel("era").assign(era="X").to_parquet(whole / "live.parquet")
+    code, _, err = run(
+        capsys, "report", "model.pkl", whole, "--target", TARGET, "--split", "live"
+    )
+    assert code == 1
+    assert "live has no targets to score against" in err
+
+
+def test_a_rule_of_no_name_is_found_before_anything_is_read(here, capsys):
+    argv = ["no.pkl", "no_folder", "--target", TARGET, "--policy", "none"]
+    assert "no rule is called 'none'" in run(capsys, "report", *argv)[-1]
+
+
 @needs_real
 def test_blend_on_the_real_file_of_2018(here, capsys):
     data = Path(REAL) / "numerai_2018.parquet"

@@ -268,3 +268,17 @@ def test_eras_of_models_that_differ(no_figures):
     assert n["one"] == n["two"] - 1
     header = Page(report.html).tables["scores"][0][1]
     assert f"{n['one']} to {n['two']} eras" in header
+
+
+def test_the_headline_names_no_model_of_a_few_eras():
+    data = tournament()
+    predictions = noisy_models(data)
+    few, many = predictions.columns[:2]
+    eras = predictions.index.get_level_values("era")
+    predictions.loc[eras > eras.unique()[3], few] = np.nan
+    predictions.loc[eras <= eras.unique()[3], few] = data.target
+    found = diagnostics_report(data.target, predictions, horizon=0, n_resamples=50)
+    summary = found.tables["summary"].loc["corr"]
+    assert summary["mean"].idxmax() == few
+    assert f"{few}: mean CORR" not in found.html
+    assert f"{summary['mean'].drop(few).idxmax()}: mean CORR" in found.html
