@@ -273,7 +273,7 @@ def test_eras_of_models_that_differ(no_figures):
 def test_the_headline_names_no_model_of_a_few_eras():
     data = tournament()
     predictions = noisy_models(data)
-    few, many = predictions.columns[:2]
+    few = predictions.columns[0]
     eras = predictions.index.get_level_values("era")
     predictions.loc[eras > eras.unique()[3], few] = np.nan
     predictions.loc[eras <= eras.unique()[3], few] = data.target
