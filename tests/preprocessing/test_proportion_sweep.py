@@ -1,6 +1,6 @@
 """How CORR and Sharpe of a model depend on the share that is neutralized."""
 
-import importlib.util
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,12 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "bench_neutralization.py"
 
 
 @pytest.mark.slow
-def test_sharpe_peaks_at_a_middle_share_and_corr_falls_from_there():
+def test_sharpe_peaks_at_a_middle_share_and_corr_falls_from_there(monkeypatch):
     pytest.importorskip("lightgbm")
     if not BENCHMARK.exists():
         pytest.skip("the benchmarks are not here")
-    spec = importlib.util.spec_from_file_location("bench_neutralization", BENCHMARK)
-    bench = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bench)
+    monkeypatch.syspath_prepend(str(BENCHMARK.parent))
+    bench = importlib.import_module(BENCHMARK.stem)
     small = {"n_samples": 1500, "n_train": 40, "n_test": 80, "n_estimators": 100}
     found = [bench.sweep_scores(seed, **small) for seed in range(5)]
     corr, sharpe, exposure = np.mean(found, axis=0).T
