@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -361,7 +362,20 @@ def _table(scores, intervals):
         compared = compare_scores(by_level, baseline=by_level.columns[0], **intervals)
         table["difference_low"] = compared["low"]
         table["difference_high"] = compared["high"]
-    table["share"] = table["mean"] / table["mean"].iloc[0]
+    first = table["mean"].iloc[0]
+    # of a score that is not above 0 there is no share
+    table["share"] = table["mean"] / (first if first > 0 else np.nan)
+    every = scores.notna().T.groupby(level="level").all().T
+    table["n_eras"] = every.sum()
+    lost = table.index[table["n_eras"] < table["n_eras"].iloc[0]]
+    if len(lost):
+        warnings.warn(
+            f"{CALLER}: eras without a score, such as those with one prediction for "
+            f"all rows, at noise levels {', '.join(f'{x:g}' for x in lost)}: their "
+            "means are of fewer eras or draws, see n_eras of the table.",
+            UserWarning,
+            stacklevel=3,
+        )
     return table
 
 

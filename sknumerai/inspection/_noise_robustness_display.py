@@ -27,7 +27,8 @@ class NoiseRobustnessDisplay(Display):
         and `high`; `std`, their standard deviation over eras; `std_of_repeats`, that of
         the mean over draws of the noise; `difference` from the score without noise and
         its interval, `difference_low` and `difference_high`, of the same eras; `share` of
-        the score that is left. Scores of an era are means over the draws.
+        the score that is left, NaN where there was none above 0; `n_eras`, the eras that
+        have a score in every draw. Scores of an era are means over the draws.
 
     era_scores : DataFrame
         A row for each era, a column for each level and repeat.

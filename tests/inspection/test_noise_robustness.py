@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import mean_squared_error
 
 from sknumerai.datasets import make_numerai
@@ -205,6 +205,20 @@ def test_table_and_intervals(data, model):
     np.testing.assert_allclose(table["share"], table["mean"] / table["mean"].iloc[0])
     # half of the signs say nothing any more
     assert table["share"].iloc[-1] < 0.5 < table["share"].iloc[1]
+
+
+def test_scores_that_are_lost_are_counted_and_no_share_of_a_loss(data):
+    X, y = data.data.iloc[:, :1], data.target
+    model = LinearRegression().fit(X, y)
+    how = {"kind": "missing", "noise_levels": [0.5, 1.0], "confidence_level": None}
+    with pytest.warns(UserWarning, match="without a score.* levels 1: "):
+        table = noise_robustness(model, X, y, random_state=0, verbose=0, **how).table
+    n_eras = len(data.eras.unique())
+    assert (table["n_eras"].iloc[:2] == n_eras).all()
+    assert table["n_eras"].iloc[2] == 0
+    how = {"noise_levels": [0.1], "confidence_level": None, "verbose": 0}
+    table = noise_robustness(model, X, -y, random_state=0, **how).table
+    assert table["mean"].iloc[0] < 0 and table["share"].isna().all()
 
 
 def test_one_era_at_a_time_is_copied(data, monkeypatch):
