@@ -60,7 +60,7 @@ def rsi(prices, n_days=10):
 
 
 strength = rsi(close).dropna(how="all")
-fridays = strength[strength.index.weekday == 4]
+fridays = strength[strength.index.day_of_week == 4]
 eras = fridays.index.strftime("%Y%m%d").astype(int)
 weekly = fridays.set_axis(pd.Index(eras, name="era")).stack().rename("rsi").to_frame()
 
