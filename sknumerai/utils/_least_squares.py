@@ -5,6 +5,7 @@
 import numpy as np
 from scipy.linalg import lapack
 
+from sknumerai.utils._blas import product
 from sknumerai.utils._packed_gram import packed_gram, packed_rows
 from sknumerai.utils._panel_cholesky import PanelCholesky
 
@@ -189,13 +190,13 @@ class _Design:
     def dot(self, coef):
         out = np.empty((self.shape[0], coef.shape[1]))
         for rows, block in self.blocks():
-            out[rows] = block @ coef
+            out[rows] = product(block, coef)
         return out
 
     def tdot(self, y):
         out = 0.0
         for rows, block in self.blocks():
-            out = out + block.T @ y[rows]
+            out = out + product(block.T, y[rows])
         return out
 
     def columns(self, at):

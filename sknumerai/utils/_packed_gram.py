@@ -12,6 +12,8 @@ float32 holds: the result is exact, in whatever order BLAS adds.
 import numpy as np
 
 _SHIFT = 2.0**12
+# Added to a float32 and subtracted again, rounds it to a multiple of the shift.
+_ROUND = np.float32(1.5 * 2**23 * _SHIFT)
 _LARGEST_SUM = 2047
 # With fewer rows at a time reading the sums takes longer than is gained; more are but
 # more memory.
@@ -89,6 +91,7 @@ def packed_gram(blocks, k, width, low, high):
     panels = []
     for first in starts:
         part = sums.pop(0)
+        part[(len(part) + 1) // 2 :] *= 1 / _SHIFT
         panel = np.empty(part.shape[::-1])
         panel[:] = part.T
         panel += total[first:, None]
@@ -102,15 +105,18 @@ def _center(low, high):
 
 
 def _add_products(panel, block):
-    """Add the products of the first columns of a block with all of it."""
+    """Add the products of the first columns of a block with all of it.
+
+    Those of the second half of them are larger by the shift.
+    """
     width = len(panel)
     half = (width + 1) // 2
     one, other = block[:, :half], block[:, half:width]
     pair = one.copy(order="K")
     pair[:, : width - half] += _SHIFT * other
     both = pair.T @ block
-    upper = np.rint(both * (1 / _SHIFT))
+    upper = both + _ROUND
+    upper -= _ROUND
     panel[half:] += upper[: width - half]
-    upper *= _SHIFT
     both -= upper
     panel[:half] += both

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.linalg import blas, lapack
 from scipy.sparse.linalg import LinearOperator, onenormest
 
+from sknumerai.utils._blas import subtract_product
+
 
 class PanelCholesky:
     """Factor a symmetric matrix in place.
@@ -53,11 +55,11 @@ class PanelCholesky:
             part = slice(first, first + width)
             first += width
             x[part] = _triangle(panel[:width], x[part], transposed=True)
-            x[first:] -= panel[width:] @ x[part]
+            subtract_product(x[first:], panel[width:], x[part])
         for panel in reversed(self.panels):
             width = panel.shape[1]
             part = slice(first - width, first)
-            x[part] -= panel[width:].T @ x[first:]
+            subtract_product(x[part], panel[width:].T, x[first:])
             x[part] = _triangle(panel[:width], x[part], transposed=False)
             first -= width
         return x
@@ -94,8 +96,9 @@ class PanelCholesky:
             ).T
             first = 0
             for later in self.panels[i + 1 :]:
-                rows = below[first:]
-                later -= rows @ rows[: later.shape[1]].T
+                subtract_product(
+                    later, below[first:], below[first:][: later.shape[1]].T
+                )
                 first += later.shape[1]
         return True
 
