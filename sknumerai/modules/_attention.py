@@ -10,6 +10,8 @@ from torch.nn import functional
 # Attention weights of a block, for each thread: two blocks stay in the cache of a core
 _BLOCK = 2**18
 _BLOCK_OF_OTHER_DEVICES = 2**24
+# Heads of a block, or as many as there are threads if these are more
+_HEADS = 4
 # From this width on torch's fused kernel is the faster one
 _WIDE_HEAD = 16
 
@@ -69,15 +71,16 @@ class _BlockedAttention(torch.autograd.Function):
         if dropout:
             draws = _Draws(q, dropout, seed)
             v_cols *= draws.scale
-        for head, rows, weights, *kept in _blocks(q, 2 if dropout else 1):
-            torch.mm(q_in_bits[head, rows], k_cols[head], out=weights)
-            top = weights.amax(dim=1, keepdim=True)
+        for heads, rows, weights, *kept in _blocks(q, 2 if dropout else 1):
+            torch.bmm(q_in_bits[heads, rows], k_cols[heads], out=weights)
+            top = weights.amax(dim=-1, keepdim=True)
             weights.sub_(top).exp2_()
-            total = weights.sum(dim=1, keepdim=True)
+            total = weights.sum(dim=-1, keepdim=True)
             if dropout:
-                weights = draws.keep(weights, head, rows, out=kept[0])
-            torch.div(weights @ v_cols[head].T, total, out=out[head, rows])
-            torch.add(top, total.log2_(), out=norm[head, rows])
+                weights = draws.keep(weights, heads, rows, out=kept[0])
+            mixed = torch.bmm(weights, v_cols[heads].mT)
+            torch.div(mixed, total, out=out[heads, rows])
+            torch.add(top, total.log2_(), out=norm[heads, rows])
         ctx.save_for_backward(q, k, v, out, norm)
         ctx.settings = scale, dropout, seed
         return out
@@ -107,19 +110,19 @@ class _BlockedAttention(torch.autograd.Function):
         q_cols, grad_cols = (q * scale).mT.contiguous(), grad.mT.contiguous()
         dq = torch.empty_like(q)
         dk, dv = torch.zeros_like(q_cols), torch.zeros_like(grad_cols)
-        for head, rows, weights, slope, *kept in _blocks(q, 3 if dropout else 2):
-            torch.mm(q_in_bits[head, rows], k_cols[head], out=weights)
+        for heads, rows, weights, slope, *kept in _blocks(q, 3 if dropout else 2):
+            torch.bmm(q_in_bits[heads, rows], k_cols[heads], out=weights)
             weights.exp2_()
-            torch.mm(left[head, rows], v_cols[head], out=slope)
+            torch.bmm(left[heads, rows], v_cols[heads], out=slope)
             if dropout:
-                kept = draws.keep(weights, head, rows, out=kept[0])
-                slope.mul_(kept).addcmul_(weights, centre[head, rows], value=-1)
+                kept = draws.keep(weights, heads, rows, out=kept[0])
+                slope.mul_(kept).addcmul_(weights, centre[heads, rows], value=-1)
             else:
                 kept = weights
                 slope.mul_(weights)
-            dv[head].addmm_(grad_cols[head, :, rows], kept)
-            dk[head].addmm_(q_cols[head, :, rows], slope)
-            torch.mm(slope, k_cols[head, :-1].T, out=dq[head, rows])
+            dv[heads].baddbmm_(grad_cols[heads, :, rows], kept)
+            dk[heads].baddbmm_(q_cols[heads, :, rows], slope)
+            dq[heads, rows] = torch.bmm(slope, k_cols[heads, :-1].mT)
         return dq.mul_(scale), dk.mT, dv.mT, None, None, None
 
 
@@ -163,7 +166,7 @@ class _Draws:
         keys = torch.arange(n_rows, dtype=torch.int32, device=like.device)
         self.place = (self.place.mT << n_rows.bit_length()) | keys
 
-    def keep(self, weights, head, rows, *, out):
+    def keep(self, weights, heads, rows, *, out):
         """Write a block's weights into `out`, 0 for those that are dropped.
 
         `scale` makes up for these.
@@ -171,8 +174,8 @@ class _Draws:
         single = out.element_size() == 4
         shape = out.shape
         bits = out.view(torch.int32) if single else self.place.new_empty(shape)
-        torch.mul(self.factor[head, rows], self.place[head], out=bits)
-        bits.add_(self.shift[head, rows])
+        torch.mul(self.factor[heads, rows], self.place[heads], out=bits)
+        bits.add_(self.shift[heads, rows])
         if not single:
             return torch.mul(weights, bits > self.last_dropped, out=out)
         # the one operation that compares and chooses in one pass; it takes what to
@@ -184,14 +187,24 @@ class _Draws:
 
 
 def _blocks(q, n):
-    """Yield heads, slices of queries and memory for n blocks, the same for all."""
+    """Yield slices of heads and of queries, and memory for n blocks, the same for all.
+
+    Several heads at a time: products of a stack are divided among the threads, which
+    those of one head of few numbers are not.
+    """
     n_heads, n_rows, _ = q.shape
-    most = _BLOCK_OF_OTHER_DEVICES
+    most, group = _BLOCK_OF_OTHER_DEVICES, _HEADS
     if q.device.type == "cpu":
         most = _BLOCK * torch.get_num_threads()
-    step = max(1, min(most // max(1, n_rows), n_rows))
-    stores = q.new_empty(n, step, n_rows)
-    for head in range(n_heads):
+        group = max(group, torch.get_num_threads())
+    group = min(group, n_heads)
+    step = max(1, min(most // max(1, group * n_rows), n_rows))
+    stores = q.new_empty(n, group * step * n_rows)
+    for head in range(0, n_heads, group):
+        heads = slice(head, min(head + group, n_heads))
         for first in range(0, n_rows, step):
             rows = slice(first, min(first + step, n_rows))
-            yield head, rows, *stores[:, : rows.stop - first]
+            shape = heads.stop - head, rows.stop - first, n_rows
+            # contiguous, also where the last heads or queries are fewer
+            parts = stores[:, : math.prod(shape)].unflatten(1, shape)
+            yield heads, rows, *parts
