@@ -86,7 +86,7 @@ def _fit(est, X, y, groups, sample_weight, aux_targets, sides):
     found = check_eras(groups, X, y, n_samples=len(matrix), caller=caller)
     feature_range = check_feature_range(est, matrix, caller)
     eras = _resolve_batches(est, found, len(matrix), caller)
-    check_device(est.device)
+    check_device(est.device, caller)
     names = target_names(y) + target_names(aux_targets)
     n_train, n_valid = count_eras(est, eras, found is not None, names, caller)
     train_rows = eras.codes < n_train

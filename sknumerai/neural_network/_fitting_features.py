@@ -44,7 +44,7 @@ def _fit(est, X, y, groups, sample_weight):
     range_before = getattr(est, "feature_range_", None)
     est.feature_range_ = check_feature_range(est, matrix, caller)
     eras = _resolve_batches(est, found, len(matrix), caller)
-    check_device(est.device)
+    check_device(est.device, caller)
     n_train, n_valid = count_eras(est, eras, found is not None, target_names(y), caller)
     check_weighted(est, weight, eras, n_train, n_valid, caller)
     # targets of no columns: a batch then holds features alone

@@ -59,12 +59,28 @@ def scale_features(X, feature_range, scaled_to):
     return X.mul_(scale).add_(new_low - low * scale)
 
 
+def device_is_there(device):
+    """Tell whether torch can compute on a device here."""
+    if device.type == "cuda":
+        # CUDA is asked first: a count would start what an absent driver cannot
+        there = torch.cuda.is_available()
+        return there and (device.index or 0) < torch.cuda.device_count()
+    if device.type == "cpu":
+        return True
+    if not torch.accelerator.is_available():
+        return False
+    return device.type == torch.accelerator.current_accelerator().type
+
+
 def resolve_device(device):
-    """Return the device to run on: the CPU where CUDA is asked for but absent."""
-    device = torch.device(device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        return torch.device("cpu")
-    return device
+    """Return the device to run on: the CPU where the one that is asked for is absent."""
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is not a device of torch. Pass 'cpu', or 'cuda' for a GPU."
+        ) from error
+    return found if device_is_there(found) else torch.device("cpu")
 
 
 def forward_rows(forward, X, *, scale, device, rows=None, chunk=_CHUNK):

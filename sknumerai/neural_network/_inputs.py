@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
+from sknumerai.neural_network._inference import device_is_there
 from sknumerai.utils import ERA_LEVEL, check_eras
 
 
@@ -218,12 +219,37 @@ def _check_reconstructed(est, low, high, caller):
         )
 
 
-def check_device(device):
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device={device!r} was asked for but torch finds no CUDA device. Use "
-            "device='cpu', or install torch with CUDA."
+def check_device(device, caller):
+    """Raise, before any work, if torch cannot train on a device here."""
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        found, what = None, "that is not a device of torch"
+    else:
+        if device_is_there(found):
+            return
+        name = (
+            found.type.upper() if found.type in ("cuda", "mps", "xpu") else found.type
         )
+        what = f"torch finds no {name} device here"
+        if found.type == "cuda" and torch.cuda.is_available():
+            what = f"torch finds {torch.cuda.device_count()} CUDA device(s) here"
+    allowed = ["'cpu'"]
+    if torch.cuda.is_available():
+        numbered = [f"'cuda:{i}'" for i in range(torch.cuda.device_count())]
+        allowed += ["'cuda'", *numbered]
+    elif torch.accelerator.is_available():
+        allowed.append(repr(torch.accelerator.current_accelerator().type))
+    mend = "Pass one of these."
+    if len(allowed) == 1:
+        mend = (
+            "Pass device='cpu'; 'cuda' needs a GPU, its driver, and a torch that was "
+            "built with CUDA."
+        )
+    raise ValueError(
+        f"{caller}: device={device!r}, but {what}. Allowed on this machine: "
+        f"{', '.join(allowed)}. {mend}"
+    )
 
 
 def target_names(y):

@@ -17,6 +17,7 @@ from sknumerai.exceptions import (
     UnknownHorizonError,
 )
 from sknumerai.neural_network import (
+    DenoisingAutoencoder,
     MLPRegressor,
     NeuralNetRegressor,
     SupervisedAutoencoderRegressor,
@@ -449,10 +450,42 @@ def test_cuda_where_there_is_none(problem):
     X, y, _, _ = problem
     with pytest.raises(ValueError, match="torch finds no CUDA device"):
         small(device="cuda").fit(X, y)
-    fitted_elsewhere = small().fit(X, y).set_params(device="cuda")
-    np.testing.assert_array_equal(
-        fitted_elsewhere.predict(X), small().fit(X, y).predict(X)
-    )
+    fitted_elsewhere = small().fit(X, y)
+    expected = fitted_elsewhere.predict(X)
+    for device in ("cuda", "cuda:1", "mps"):
+        fitted_elsewhere.set_params(device=device)
+        np.testing.assert_array_equal(fitted_elsewhere.predict(X), expected)
+
+
+@pytest.mark.parametrize("device", ["nope", "cuda:99", "meta", "vulkan", ""])
+@pytest.mark.parametrize("Network", [MLPRegressor, DenoisingAutoencoder])
+def test_a_device_that_is_not_there_is_told_with_those_that_are(
+    problem, Network, device
+):
+    X, y, _, _ = problem
+    with pytest.raises(ValueError) as caught:
+        Network(device=device).fit(X, y)
+    said = str(caught.value)
+    assert said.startswith(f"{Network.__name__}.fit: device={device!r}, but ")
+    assert ("'cuda:0'" in said) == torch.cuda.is_available()
+    assert "Allowed on this machine: 'cpu'" in said and "\n" not in said
+    # what was fitted predicts where it can, but not by a name that is none
+    fitted = small().fit(X, y)
+    expected = fitted.predict(X)
+    fitted.set_params(device=device)
+    if device in ("nope", ""):
+        with pytest.raises(ValueError, match="is not a device of torch"):
+            fitted.predict(X)
+    else:
+        np.testing.assert_array_equal(fitted.predict(X), expected)
+
+
+def test_the_devices_of_a_machine_with_gpus_are_named(problem, monkeypatch):
+    X, y, _, _ = problem
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ValueError, match=r"finds 2 CUDA.*'cpu', 'cuda', 'cuda:0', 'c"):
+        small(device="cuda:2").fit(X, y)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
