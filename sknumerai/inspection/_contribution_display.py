@@ -4,10 +4,10 @@
 
 import numpy as np
 
-from sknumerai.utils import import_optional
+from sknumerai.inspection._panels import Display, open_panels
 
 
-class ContributionDisplay:
+class ContributionDisplay(Display):
     """Importances and shapes of the metrics that explain contributions.
 
     Made by :func:`explain_contribution`. Printed, it is a table. Read more in the
@@ -53,6 +53,9 @@ class ContributionDisplay:
 
     axes_ : ndarray of matplotlib.axes.Axes
         Its panels, in the order of the terms.
+
+    ax_ : matplotlib.axes.Axes
+        The first of them.
 
     See Also
     --------
@@ -113,7 +116,8 @@ class ContributionDisplay:
             (tuples). None is the importances and all metrics, the most important first.
 
         ax : Axes or array-like of Axes, default=None
-            Where it is drawn: as many as there are panels. By default in a new figure.
+            As many as there are panels, or one whose place they share. By default a
+            new figure.
 
         Returns
         -------
@@ -129,29 +133,8 @@ class ContributionDisplay:
             If there is no such term, or another number of axes.
         """
         caller = "ContributionDisplay.plot"
-        pyplot = import_optional("matplotlib.pyplot", extra="plot", caller=caller)
         terms = self._terms(terms, caller)
-        if ax is None:
-            n_columns = min(3, len(terms))
-            n_lines = -(-len(terms) // n_columns)
-            figure, axes = pyplot.subplots(
-                n_lines,
-                n_columns,
-                figsize=(4.2 * n_columns, 3.2 * n_lines),
-                layout="constrained",
-                squeeze=False,
-            )
-            axes = axes.ravel()
-            for spare in axes[len(terms) :]:
-                spare.remove()
-            axes = axes[: len(terms)]
-        else:
-            axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
-            if len(axes) != len(terms):
-                raise ValueError(
-                    f"{caller}: {len(terms)} panels need as many axes. Got {len(axes)}."
-                )
-            figure = axes[0].figure
+        figure, axes = open_panels(ax, len(terms), caller, n_columns=3, size=(4.2, 3.2))
         low, high = self._limits(terms)
         for axis, term in zip(axes, terms):
             if isinstance(term, tuple):
@@ -162,8 +145,7 @@ class ContributionDisplay:
                 self._draw_shape(axis, term)
                 # one scale for all: flat shapes are to look flat
                 axis.set_ylim(low, high)
-        self.figure_, self.axes_ = figure, axes
-        return self
+        return self._draws_on(figure, axes)
 
     def _terms(self, terms, caller):
         if terms is None:

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from sknumerai.inspection._checks import check_choice
 from sknumerai.inspection._named_columns import eras_of, named_columns
 from sknumerai.inspection._panels import Display, open_panels, short
 from sknumerai.utils import (
@@ -203,10 +204,7 @@ class CorrelationDisplay(Display):
             is none of the three.
         """
         caller = f"{cls.__name__}.from_predictions"
-        if method not in METHODS:
-            raise ValueError(
-                f"{caller}: method must be one of {list(METHODS)}. Got {method!r}."
-            )
+        check_choice(method, METHODS, "method", caller)
         columns = named_columns(y_pred, "model", "y_pred", caller)
         eras = eras_of(groups, y_true, y_pred, caller, required=False)
         eras = one_era(len(y_pred)) if eras is None else eras

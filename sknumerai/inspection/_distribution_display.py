@@ -2,13 +2,17 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 
-from sknumerai.inspection._named_columns import eras_of, named_columns
-from sknumerai.inspection._panels import COLOURS, NEUTRAL, Display, open_panels, short
+from sknumerai.inspection._checks import check_count
+from sknumerai.inspection._histograms import draw_histogram, table_of_bins
+from sknumerai.inspection._named_columns import (
+    eras_of,
+    named_columns,
+    refuse_same_names,
+)
+from sknumerai.inspection._panels import COLOURS, NEUTRAL, Display, open_panels
 from sknumerai.utils import one_era
 
 # Up to so many different values have a bar each.
@@ -97,14 +101,11 @@ class DistributionDisplay(Display):
         for axis, (name, table) in zip(axes, self.histograms.items()):
             row = self.summary.loc[name]
             is_target = row["kind"] == "target"
-            edges = np.append(table["lower"], table["upper"].iloc[-1])
-            axis.stairs(
-                table["share"],
-                edges,
-                fill=True,
-                color=COLOURS[1] if is_target else COLOURS[0],
-                alpha=0.75,
-            )
+            said = f"mean {row['mean']:.4g}, std {row['std']:.4g}"
+            if row["n_missing"]:
+                said += f", {row['n_missing'] / row['n_rows']:.1%} missing"
+            colour = COLOURS[1] if is_target else COLOURS[0]
+            draw_histogram(axis, table, (name, said), color=colour, alpha=0.75)
             axis.set_ylabel("share of rows")
             if row["n_eras"] > 1:
                 axis.set_ylabel("share of rows\n(lines: 9 of 10 eras)")
@@ -115,11 +116,6 @@ class DistributionDisplay(Display):
             if len(table) <= _FEW_VALUES // 2 and is_target:
                 middle = (table["lower"] + table["upper"]) / 2
                 axis.set_xticks(middle, [f"{value:g}" for value in middle.round(6)])
-            missing = row["n_missing"] / row["n_rows"]
-            said = f"mean {row['mean']:.4g}, std {row['std']:.4g}"
-            if missing:
-                said += f", {missing:.1%} missing"
-            axis.set_title(f"{short(name)}\n{said}", fontsize="small")
             axis.set_xlabel(row["kind"])
             axis.set_ylim(bottom=0)
         return self._draws_on(figure, axes)
@@ -174,20 +170,12 @@ class DistributionDisplay(Display):
             none.
         """
         caller = f"{cls.__name__}.from_predictions"
-        if not isinstance(bins, Integral) or bins < 1:
-            raise ValueError(
-                f"{caller}: bins must be an integer of at least 1. Got {bins!r}."
-            )
+        check_count(bins, "bins", caller)
         columns = {
             "target": named_columns(y_true, "target", "y_true", caller),
             "prediction": named_columns(y_pred, "prediction", "y_pred", caller),
         }
-        both = columns["target"].keys() & columns["prediction"].keys()
-        if both:
-            raise ValueError(
-                f"{caller}: {min(both, key=str)!r} is the name of a target and of a "
-                "model. Rename one of them."
-            )
+        refuse_same_names(*columns.values(), caller)
         eras = eras_of(groups, y_true, y_pred, caller, required=False)
         histograms, rows = {}, {}
         for kind, named in columns.items():
@@ -228,16 +216,8 @@ def _histogram(values, codes, bins):
     counts = counts.reshape(n_eras, n_bins)
     shares = counts / counts.sum(axis=1, keepdims=True)
     low, high = np.quantile(shares, [0.05, 0.95], axis=0)
-    table = pd.DataFrame(
-        {
-            "lower": edges[:-1],
-            "upper": edges[1:],
-            "share": counts.sum(axis=0) / counts.sum(),
-            "low": low,
-            "high": high,
-        }
-    )
-    return table, int(n_eras)
+    table = table_of_bins(edges, counts.sum(axis=0) / counts.sum())
+    return table.assign(low=low, high=high), int(n_eras)
 
 
 def _edges(values, bins):

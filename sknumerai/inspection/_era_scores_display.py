@@ -7,27 +7,22 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from sknumerai.inspection._era_metrics import check_metrics, label_of, score_eras
-from sknumerai.inspection._panels import (
-    COLOURS,
-    MARKERS,
-    NEUTRAL,
-    Display,
-    EraAxis,
-    as_models,
-    by_era_numbers,
-    columns_of_legend,
-    curve_style,
-    open_panels,
-    short,
+from sknumerai.inspection._checks import check_panels
+from sknumerai.inspection._era_axis import EraAxis, by_era_numbers
+from sknumerai.inspection._era_metrics import check_metrics, score_eras
+from sknumerai.inspection._era_scores_panels import (
+    FEW_MODELS,
+    draw_drawdowns,
+    draw_scores,
+    draw_sums,
+    put_legend,
 )
-from sknumerai.metrics import sharpe_ratio
+from sknumerai.inspection._named_columns import as_models
+from sknumerai.inspection._panels import Display, open_panels
 from sknumerai.metrics._scorer_inputs import ScoredRows
 from sknumerai.utils import check_eras
 
 PANELS = ("scores", "cumulative", "drawdown")
-# Beyond, shaded drawdowns and points of several models hide each other.
-_FEW_MODELS = 3
 
 
 class EraScoresDisplay(Display):
@@ -134,7 +129,9 @@ class EraScoresDisplay(Display):
         """
         caller = "EraScoresDisplay.plot"
         n_models = max(table.shape[1] for table in self.scores.values())
-        panels = _check_panels(panels, n_models, caller)
+        few = n_models <= FEW_MODELS
+        panels = (PANELS[:2] if few else PANELS) if panels is None else panels
+        panels = check_panels(panels, PANELS, caller)
         numbers = {n: by_era_numbers(t, caller)[1] for n, t in self.scores.items()}
         eras = EraAxis(np.unique(np.concatenate(list(numbers.values()))))
         window = _check_rolling(rolling, len(eras.numbers), caller)
@@ -146,19 +143,16 @@ class EraScoresDisplay(Display):
         for i, axis in enumerate(axes):
             name, panel = list(self.scores)[i // len(panels)], panels[i % len(panels)]
             places = eras.place(numbers[name])
-            models = [short(model) for model in self.scores[name].columns]
+            table = self.scores[name]
             if panel == "scores":
-                self._draw_scores(axis, name, places, eras.step, window)
+                draw_scores(axis, table, name, places, eras.step, window)
             elif panel == "cumulative":
-                _draw_sums(axis, places, sums[name], falls[name])
-                axis.set_ylabel(f"cumulative\n{label_of(name)}")
+                draw_sums(axis, sums[name], falls[name], name, places)
             else:
-                for j, column in enumerate(falls[name].to_numpy().T):
-                    axis.plot(places, -column, **curve_style(j), linewidth=1.2)
-                axis.set_ylabel(f"drawdown of\n{label_of(name)}")
-            few = len(models) <= _FEW_MODELS
+                draw_drawdowns(axis, falls[name], name, places)
+            few = table.shape[1] <= FEW_MODELS
             if panel == ("cumulative" if few and "cumulative" in panels else panels[0]):
-                self._put_legend(axis, name, models, falls[name])
+                put_legend(axis, table, falls[name])
             eras.mark(axis, label=i == len(axes) - 1)
         return self._draws_on(figure, axes)
 
@@ -396,97 +390,6 @@ class EraScoresDisplay(Display):
         tables = {n: _as_table(values, n, caller) for n, values in scores.items()}
         display = cls(tables)
         return display.plot(ax, **plot_params) if plot else display
-
-    def _draw_scores(self, axis, name, places, width, window):
-        table = self.scores[name]
-        axis.axhline(0, color=NEUTRAL, linewidth=0.8)
-        n_models = table.shape[1]
-        for j, column in enumerate(table.to_numpy().T):
-            style = curve_style(j)
-            if n_models == 1:
-                colours = np.where(column < 0, COLOURS[3], COLOURS[0])
-                axis.bar(places, column, width=0.9 * width, color=colours)
-                style = {"color": NEUTRAL, "linestyle": "-"}
-            elif n_models <= _FEW_MODELS:
-                # the marks of many eras would be one blot
-                size = np.clip(3000 / len(places), 3, 30)
-                axis.scatter(
-                    places,
-                    column,
-                    s=size,
-                    color=style["color"],
-                    marker=MARKERS[j],
-                    alpha=0.5,
-                    linewidths=0,
-                )
-            if window is not None:
-                mean = pd.Series(column).rolling(window, min_periods=-(-window // 2))
-                axis.plot(places, mean.mean(), linewidth=1.6, **style)
-        axis.set_ylabel(label_of(name))
-        if window is not None:
-            axis.set_title(
-                f"lines: mean of {window} eras", loc="right", fontsize="small"
-            )
-
-    def _put_legend(self, axis, name, models, falls):
-        from matplotlib.lines import Line2D
-
-        table = self.scores[name]
-        handles = []
-        for j, model in enumerate(models):
-            values = table.iloc[:, j].dropna()
-            said = f"{model}: mean {values.mean():.4f}"
-            if len(values) > 1:
-                said += f", Sharpe {sharpe_ratio(values):.2f}"
-            said += f", drawdown {falls.iloc[:, j].max():.3f}"
-            if len(values) < len(table):
-                said += f", {len(table) - len(values)} eras without a score"
-            handles.append(Line2D([], [], **curve_style(j), label=said))
-        if len(models) <= _FEW_MODELS:
-            # room for its lines above the curves
-            low, high = axis.get_ylim()
-            axis.set_ylim(low, high + (0.06 + 0.09 * len(models)) * (high - low))
-            axis.legend(
-                handles=handles, loc="upper left", fontsize="small", framealpha=0.6
-            )
-            return
-        # so many lines would hide the curves
-        axis.legend(
-            handles=handles,
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=columns_of_legend(handles, 115),
-            fontsize="small",
-            frameon=False,
-            title=axis.get_title(loc="right") or None,
-            title_fontsize="small",
-            alignment="left",
-        )
-        axis.set_title("", loc="right")
-
-
-def _draw_sums(axis, places, sums, falls):
-    axis.axhline(0, color=NEUTRAL, linewidth=0.8)
-    for j, column in enumerate(sums.to_numpy().T):
-        style = curve_style(j)
-        axis.plot(places, column, linewidth=1.6, **style)
-        if sums.shape[1] <= _FEW_MODELS:
-            high = column + falls.to_numpy()[:, j]
-            axis.fill_between(
-                places, column, high, color=style["color"], alpha=0.25, linewidth=0
-            )
-
-
-def _check_panels(panels, n_models, caller):
-    if panels is None:
-        return PANELS if n_models > _FEW_MODELS else PANELS[:2]
-    panels = (panels,) if isinstance(panels, str) else tuple(panels)
-    unknown = [panel for panel in panels if panel not in PANELS]
-    if unknown or not panels:
-        raise ValueError(
-            f"{caller}: panels must be some of {list(PANELS)}. Got {unknown or 'none'}."
-        )
-    return panels
 
 
 def _check_rolling(rolling, n_eras, caller):

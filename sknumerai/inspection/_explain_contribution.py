@@ -11,6 +11,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils import check_random_state
 
 from sknumerai.inspection._boosted_terms import BoostedTerms
+from sknumerai.inspection._checks import check_choice
 from sknumerai.inspection._contribution_display import ContributionDisplay
 from sknumerai.inspection._contribution_table import contribution_table
 from sknumerai.utils import import_optional
@@ -165,8 +166,8 @@ def explain_contribution(
     True
     """
     caller = "explain_contribution"
-    _check_choice("normalize", normalize, (None, "zscore", "rank"), caller)
-    _check_choice("missing", missing, ("drop", "separate", "raise"), caller)
+    check_choice(normalize, (None, "zscore", "rank"), "normalize", caller)
+    check_choice(missing, ("drop", "separate", "raise"), "missing", caller)
     if not isinstance(n_folds, Integral) or n_folds < 2:
         raise ValueError(
             f"{caller}: n_folds must be an int of 2 or more. Got {n_folds!r}."
@@ -199,11 +200,6 @@ def explain_contribution(
         warnings.filterwarnings("ignore", message="Missing values detected")
         ebm.fit(table.values, table.contributions, bags=bags)
     return _display(BoostedTerms(ebm, table.names), table, held_out)
-
-
-def _check_choice(name, value, allowed, caller):
-    if value not in allowed:
-        raise ValueError(f"{caller}: {name} must be one of {allowed}. Got {value!r}.")
 
 
 def _pairs(interactions, names, caller):

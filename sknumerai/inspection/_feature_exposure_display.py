@@ -2,34 +2,29 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 
+from sknumerai.inspection._checks import check_count, check_panels
+from sknumerai.inspection._era_axis import EraAxis, by_era_numbers
+from sknumerai.inspection._exposure_tables import exposure_tables
+from sknumerai.inspection._named_columns import as_models
 from sknumerai.inspection._panels import (
     MARKERS,
     NEUTRAL,
     Display,
-    EraAxis,
-    as_models,
-    by_era_numbers,
-    columns_of_legend,
     curve_style,
+    legend_above,
     open_panels,
     short,
 )
-from sknumerai.metrics import feature_exposures
 from sknumerai.metrics._scored_predictions import predict
 from sknumerai.utils import check_eras, has_eras, row_index, warn_of_leakage
 
 PANELS = ("eras", "features")
 # Beyond, legends stand above the curves.
 _FEW_MODELS = 3
-# Exposures that are held at once, in bytes; models beyond take another turn.
-_MAX_BYTES = 2**27
 _DASHES_OF = {"max": "-", "rms": ":"}
-STATISTICS = ("mean", "std", "low", "high", "largest", "n_eras")
 
 
 class FeatureExposureDisplay(Display):
@@ -125,11 +120,7 @@ class FeatureExposureDisplay(Display):
             raise ValueError(
                 f"{caller}: sort must be 'mean' or 'largest'. Got {sort!r}."
             )
-        if not isinstance(n_features, Integral) or n_features < 1:
-            raise ValueError(
-                f"{caller}: n_features must be an integer of at least 1. Got "
-                f"{n_features!r}."
-            )
+        check_count(n_features, "n_features", caller)
         values = self.by_feature.xs(sort, axis=1, level=1).abs().max(axis=1)
         order = np.argsort(-values.to_numpy(), kind="stable")
         known = values.notna().to_numpy()[order]
@@ -169,13 +160,7 @@ class FeatureExposureDisplay(Display):
             If there are no such panels, or another number of axes.
         """
         caller = "FeatureExposureDisplay.plot"
-        panels = (panels,) if isinstance(panels, str) else tuple(panels)
-        unknown = [panel for panel in panels if panel not in PANELS]
-        if unknown or not panels:
-            raise ValueError(
-                f"{caller}: panels must be some of {list(PANELS)}. Got "
-                f"{unknown or 'none'}."
-            )
+        panels = check_panels(panels, PANELS, caller)
         features = self.top_features(n_features, sort=sort)
         lines = len(features) * max(1.0, 0.45 * len(self.models))
         height = min(14.0, 0.9 + 0.2 * lines) if "features" in panels else 3.2
@@ -363,41 +348,20 @@ class FeatureExposureDisplay(Display):
             names=("y_true", "y_pred"),
             caller=caller,
         )
-        n_eras = 1
         if eras is not None:
-            groups, n_eras = (
-                pd.Categorical.from_codes(eras.codes, eras.labels),
-                eras.n_eras,
-            )
-        n_features = np.shape(features)[1] if np.ndim(features) == 2 else 1
-        n_at_once = max(1, _MAX_BYTES // (8 * n_eras * max(1, n_features)))
-        found = []
-        for start in range(0, n_models, n_at_once):
-            table = feature_exposures(
+            groups = pd.Categorical.from_codes(eras.codes, eras.labels)
+        display = cls(
+            *exposure_tables(
                 y_true,
-                _some(y_pred, start, start + n_at_once),
+                y_pred,
                 features,
+                names,
+                n_eras=1 if eras is None else eras.n_eras,
                 groups=groups,
-                aggregate=None,
                 method=method,
                 min_coverage=min_coverage,
             )
-            index = table.index
-            width = table.shape[1] // max(1, min(n_at_once, n_models - start))
-            columns = features.columns if hasattr(features, "columns") else None
-            values = table.to_numpy()
-            for j in range(0, values.shape[1], width):
-                found.append(_summarize(values[:, j : j + width]))
-        names_of_features = pd.RangeIndex(n_features) if columns is None else columns
-        by_era = pd.concat(
-            [pd.DataFrame(f[0], index=index) for f in found], axis=1, keys=names
         )
-        by_feature = pd.concat(
-            [pd.DataFrame(f[1], index=names_of_features) for f in found],
-            axis=1,
-            keys=names,
-        )
-        display = cls(by_era, by_feature)
         return display.plot(ax, **plot_params) if plot else display
 
     def _draw_eras(self, axis, caller):
@@ -405,7 +369,6 @@ class FeatureExposureDisplay(Display):
         eras = EraAxis(numbers)
         # marks at a few places, for where colours are not told apart
         every = max(1, len(numbers) // 12)
-        wide = 1.4 if len(numbers) <= 300 else 0.8
         handles = []
         for j, model in enumerate(self.models):
             style = curve_style(j) | {"marker": MARKERS[j % len(MARKERS)]}
@@ -414,7 +377,7 @@ class FeatureExposureDisplay(Display):
                 (line,) = axis.plot(
                     eras.places,
                     table[model, name],
-                    linewidth=wide,
+                    linewidth=eras.line_width,
                     markersize=4.5,
                     markevery=(j * every // max(1, len(self.models)), every),
                     label=short(model),
@@ -434,15 +397,7 @@ class FeatureExposureDisplay(Display):
             axis.legend(handles=handles, fontsize="small", framealpha=0.6)
         else:
             # so many lines would hide the curves
-            axis.legend(
-                handles=handles,
-                loc="lower left",
-                bbox_to_anchor=(0, 1),
-                ncols=columns_of_legend(handles, 75),
-                title=title,
-                fontsize="small",
-                frameon=False,
-            )
+            legend_above(axis, handles, n_letters=75, title=title)
         eras.mark(axis)
 
     def _draw_features(self, axis, features, sort, is_told):
@@ -488,39 +443,3 @@ class FeatureExposureDisplay(Display):
         )
         if n_models > 1 and not is_told:
             axis.legend(fontsize="small", framealpha=0.6)
-
-
-def _some(y_pred, start, stop):
-    if y_pred.ndim == 1:
-        return y_pred
-    if isinstance(y_pred, pd.DataFrame):
-        return y_pred.iloc[:, start:stop]
-    return y_pred[:, start:stop]
-
-
-def _summarize(values):
-    """By era and by feature, of one model's exposures of shape (n_eras, n_features)."""
-    known = ~np.isnan(values)
-    size = np.abs(values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rms = np.sqrt(np.square(size).sum(axis=1, where=known) / known.sum(axis=1))
-    by_era = {"max": np.fmax.reduce(size, axis=1), "rms": rms}
-    columns = np.full((len(STATISTICS), values.shape[1]), np.nan)
-    columns[-1] = known.sum(axis=0)
-    some = columns[-1] > 0
-    whole = some & (columns[-1] == len(values))
-    columns[:-1, whole] = _over_eras(values[:, whole])
-    for j in np.flatnonzero(some & ~whole):
-        columns[:-1, j] = _over_eras(values[known[:, j], j : j + 1])[:, 0]
-    by_feature = dict(zip(STATISTICS, columns))
-    by_feature["n_eras"] = columns[-1].astype(np.int64)
-    return by_era, by_feature
-
-
-def _over_eras(values):
-    if values.shape[1] == 0:
-        return np.empty((len(STATISTICS) - 1, 0))
-    low, high = np.quantile(values, [0.05, 0.95], axis=0)
-    at = np.abs(values).argmax(axis=0)
-    largest = values[at, np.arange(values.shape[1])]
-    return np.stack([values.mean(axis=0), values.std(axis=0), low, high, largest])

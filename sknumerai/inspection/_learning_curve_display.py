@@ -5,12 +5,13 @@
 import numpy as np
 import pandas as pd
 
+from sknumerai.inspection._checks import check_choice
 from sknumerai.inspection._histories import find_histories
 from sknumerai.inspection._panels import (
     NEUTRAL,
     Display,
-    columns_of_legend,
     curve_style,
+    legend_above,
     open_panels,
     short,
 )
@@ -139,11 +140,7 @@ class LearningCurveDisplay(Display):
         """
         caller = "LearningCurveDisplay.plot"
         arrange = self.arrange if arrange is None else arrange
-        if arrange not in ARRANGEMENTS:
-            raise ValueError(
-                f"{caller}: arrange must be one of {list(ARRANGEMENTS)}. Got "
-                f"{arrange!r}."
-            )
+        check_choice(arrange, ARRANGEMENTS, "arrange", caller)
         names = [names] if isinstance(names, str) else names
         curves = {
             fit: learning_curves(rows, names) for fit, rows in self.histories.items()
@@ -289,15 +286,7 @@ class LearningCurveDisplay(Display):
         axis.set_xlim(0.5 - 0.02 * last, last + 0.5 + 0.02 * last)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         shown = dict(zip(*reversed(axis.get_legend_handles_labels())))
-        handles = list(shown.values())
-        axis.legend(
-            handles=handles,
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=columns_of_legend(handles, 110),
-            frameon=False,
-            fontsize="small",
-        )
+        legend_above(axis, list(shown.values()), n_letters=110)
 
     def _mark_best(self, axis, kind, curves, fields):
         """A ring around each fit's value at its best epoch."""

@@ -5,8 +5,35 @@
 import numpy as np
 import pandas as pd
 
-from sknumerai.inspection._panels import as_models
 from sknumerai.utils import all_finite, as_numbers, check_eras
+
+
+def as_models(values, n_models, default="model"):
+    """Names of models: columns of a DataFrame, the name of a Series, or numbered ones.
+
+    Parameters
+    ----------
+    values : object
+        Predictions or scores.
+
+    n_models : int
+        Number of them.
+
+    default : str, default="model"
+        Name of a single one that has none.
+
+    Returns
+    -------
+    names : Index
+        The names.
+    """
+    columns = getattr(values, "columns", None)
+    if columns is not None and not isinstance(columns, pd.RangeIndex):
+        return columns
+    if n_models == 1:
+        name = getattr(values, "name", None)
+        return pd.Index([default if name is None else name])
+    return pd.Index([f"{default}_{j}" for j in range(n_models)])
 
 
 def named_columns(values, default, what, caller):
@@ -88,3 +115,13 @@ def eras_of(groups, y_true, y_pred, caller, *, required):
         names=("y_true", "y_pred"),
         caller=caller,
     )
+
+
+def refuse_same_names(targets, models, caller):
+    """Raise if a target and a model have one name: each is told by its own."""
+    both = targets.keys() & models.keys()
+    if both:
+        raise ValueError(
+            f"{caller}: {min(both, key=str)!r} is the name of a target and of a model. "
+            "Rename one of them."
+        )

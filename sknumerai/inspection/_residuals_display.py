@@ -7,9 +7,15 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import is_classifier
 
+from sknumerai.inspection._checks import check_count
+from sknumerai.inspection._histograms import (
+    count_values,
+    draw_histogram,
+    edges_of,
+    table_of_bins,
+)
 from sknumerai.inspection._named_columns import named_columns
-from sknumerai.inspection._panels import COLOURS, NEUTRAL, Display, open_panels, short
-from sknumerai.inspection._weights_display import check_bins, count
+from sknumerai.inspection._panels import COLOURS, NEUTRAL, Display, open_panels
 from sknumerai.metrics._scored_predictions import predict
 from sknumerai.utils import check_eras
 
@@ -105,32 +111,23 @@ class ResidualsDisplay(Display):
         )
         for axis, (name, table) in zip(axes, self.histograms.items()):
             row = self.summary.loc[name]
-            edges = np.append(table["lower"], table["upper"].iloc[-1])
-            axis.stairs(
-                table["share"],
-                edges,
-                fill=True,
-                color=COLOURS[0],
-                alpha=0.75,
-                label="residuals",
-            )
             said = f"mean {row['mean']:.3g}, RMSE {row['rmse']:.4g}"
             has_constant = table["share_constant"].notna().all()
             if has_constant:
                 said += f" (constant: {row['rmse_constant']:.4g})"
+            if row["n_missing"]:
+                said += f", {row['n_missing'] / row['n_rows']:.1%} missing"
+            draw_histogram(axis, table, (name, said), alpha=0.75, label="residuals")
             if has_constant:
                 axis.stairs(
                     table["share_constant"],
-                    edges,
+                    edges_of(table),
                     color=COLOURS[3],
                     linewidth=1.2,
                     label="of a constant",
                 )
                 axis.legend(fontsize="small", frameon=False, loc="upper left")
-            if row["n_missing"]:
-                said += f", {row['n_missing'] / row['n_rows']:.1%} missing"
             axis.axvline(0, color=NEUTRAL, linewidth=0.8)
-            axis.set_title(f"{short(name)}\n{said}", fontsize="small")
             axis.set_xlabel("residual")
             axis.set_ylabel("share of rows" if has_constant else "share of values")
             axis.set_ylim(bottom=0)
@@ -175,7 +172,7 @@ class ResidualsDisplay(Display):
             known.
         """
         caller = f"{cls.__name__}.from_predictions"
-        check_bins(bins, caller)
+        check_count(bins, "bins", caller)
         display = cls(*_of_predictions(y_true, y_pred, bins, caller))
         return display.plot(ax, **plot_params) if plot else display
 
@@ -237,7 +234,7 @@ class ResidualsDisplay(Display):
             As of :meth:`from_predictions`, or if classes are no numbers.
         """
         caller = f"{cls.__name__}.from_estimator"
-        check_bins(bins, caller)
+        check_count(bins, "bins", caller)
         X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
         name = type(estimator).__name__
         if y is None and hasattr(estimator, "inverse_transform"):
@@ -314,8 +311,8 @@ def _of_predictions(y_true, y_pred, bins, caller, name="prediction"):
             )
         found = residuals[known]
         constant = truth[known] - truth[known].mean(dtype=np.float64)
-        table = count(np.concatenate([found, constant]), bins)
-        edges = np.append(table["lower"], table["upper"].iloc[-1])
+        table = count_values(np.concatenate([found, constant]), bins)
+        edges = edges_of(table)
         table["share"], table["share_constant"] = (
             np.histogram(part, edges)[0] / len(found) for part in (found, constant)
         )
@@ -359,8 +356,7 @@ def _of_reconstruction(estimator, X, bins, name):
         n += residuals.size
     edges = np.histogram_bin_edges([low, high], bins)
     counts = sum(np.histogram(residuals, edges)[0] for residuals in parts())
-    table = pd.DataFrame({"lower": edges[:-1], "upper": edges[1:]})
-    table["share"], table["share_constant"] = counts / n, np.nan
+    table = table_of_bins(edges, counts / n).assign(share_constant=np.nan)
     first, second, third, fourth, mae = sums / n
     variance = second - first**2
     with np.errstate(divide="ignore", invalid="ignore"):

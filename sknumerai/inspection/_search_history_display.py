@@ -2,27 +2,26 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-import math
-from numbers import Integral, Real
-
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
+from sknumerai.inspection._checks import check_count
 from sknumerai.inspection._panels import (
     COLOURS,
     NEUTRAL,
     Display,
+    legend_above,
     open_panels,
     short,
 )
+from sknumerai.inspection._trial_parameters import (
+    association,
+    is_known,
+    is_numeric,
+    is_wide,
+    n_different,
+)
 
-# Trials that are complete, below which nothing is said of parameters.
-_ENOUGH = 10
-# Parts into which the values of a parameter are cut.
-_PARTS = 5
-# Ratio of the largest to the smallest value from which a scale is logarithmic.
-_WIDE = 100
 # Categories beyond are not written at the axis.
 _FEW_CATEGORIES = 12
 
@@ -106,7 +105,7 @@ class SearchHistoryDisplay(Display):
         complete = self._complete()
         values = self.trials.loc[complete, "value"].to_numpy()
         found = {
-            name: _association(self.params.loc[complete, name], values)
+            name: association(self.params.loc[complete, name], values)
             for name in self.params
         }
         series = pd.Series(found, dtype=np.float64, name="association")
@@ -145,11 +144,7 @@ class SearchHistoryDisplay(Display):
             If there is no such parameter, or another number of axes.
         """
         caller = "SearchHistoryDisplay.plot"
-        if not isinstance(n_params, Integral) or n_params < 0:
-            raise ValueError(
-                f"{caller}: n_params must be an integer of at least 0. Got "
-                f"{n_params!r}."
-            )
+        check_count(n_params, "n_params", caller, least=0)
         names = self._names(params, caller)[:n_params]
         n_panels = 1 + len(names)
         figure, axes = open_panels(
@@ -272,7 +267,7 @@ class SearchHistoryDisplay(Display):
 
     def _names(self, params, caller):
         if params is None:
-            differ = [n for n in self.params if _n_different(self.params[n]) > 1]
+            differ = [n for n in self.params if n_different(self.params[n]) > 1]
             return [name for name in self.associations.index if name in differ]
         params = [params] if isinstance(params, str) else list(params)
         unknown = [name for name in params if name not in self.params]
@@ -296,11 +291,9 @@ class SearchHistoryDisplay(Display):
         )
         axis.set_xlabel("trial")
         axis.set_ylabel("value")
-        axis.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=4,
-            frameon=False,
+        legend_above(
+            axis,
+            axis.get_legend_handles_labels()[0],
             fontsize="x-small",
             columnspacing=1.0,
             handletextpad=0.3,
@@ -351,12 +344,12 @@ class SearchHistoryDisplay(Display):
 
     def _draw_param(self, axis, name):
         column = self.params[name]
-        if _is_numeric(column):
+        if is_numeric(column):
             places = column.to_numpy(dtype=np.float64, na_value=np.nan)
-            if _is_wide(places) if self.log is None else name in self.log:
+            if is_wide(places) if self.log is None else name in self.log:
                 axis.set_xscale("log")
         else:
-            known = _known(column)
+            known = is_known(column)
             labels = sorted({str(value) for value in column[known]})
             at = {label: i for i, label in enumerate(labels)}
             places = np.array(
@@ -403,50 +396,3 @@ def _log_of(search):
     if not isinstance(space, dict) or not hasattr(search, "study_name"):
         return None
     return [name for name, drawn in space.items() if getattr(drawn, "log", False)]
-
-
-def _known(column):
-    """Which trials have the parameter. None is a value."""
-    return np.array(
-        [not (isinstance(v, float) and math.isnan(v)) for v in column], bool
-    )
-
-
-def _is_numeric(column):
-    """Whether all values that are there are numbers."""
-    known = column[_known(column)]
-    return len(known) > 0 and all(
-        isinstance(v, Real) and not isinstance(v, bool | np.bool_) for v in known
-    )
-
-
-def _is_wide(places):
-    known = places[np.isfinite(places)]
-    return len(known) > 0 and known.min() > 0 and known.max() >= _WIDE * known.min()
-
-
-def _n_different(column):
-    known = _known(column)
-    return len({repr(value) for value in column[known]}) + bool((~known).any())
-
-
-def _association(column, values):
-    known = _known(column)
-    if known.sum() < _ENOUGH:
-        return np.nan
-    column, values = column[known], values[known]
-    if _is_numeric(column):
-        places = rankdata(column.to_numpy(dtype=np.float64), "average")
-        part = np.ceil(places * _PARTS / len(places)).astype(int)
-    else:
-        part = pd.factorize(np.array([str(value) for value in column]))[0]
-    ranks = rankdata(values)
-    _, part, sizes = np.unique(part, return_inverse=True, return_counts=True)
-    total = np.square(ranks - ranks.mean()).sum()
-    n, k = len(ranks), len(sizes)
-    if total == 0 or k == 1 or n <= k:
-        return 0.0
-    means = np.bincount(part, ranks) / sizes
-    within = np.square(ranks - means[part]).sum()
-    # epsilon squared: of pure chance it is 0 in the mean
-    return float(max(0.0, 1 - within / (n - k) * (n - 1) / total))

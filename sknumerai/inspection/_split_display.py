@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import check_cv
 
-from sknumerai.inspection._panels import NEUTRAL, Display, EraAxis, open_panels
+from sknumerai.inspection._era_axis import EraAxis
+from sknumerai.inspection._panels import NEUTRAL, Display, legend_above, open_panels
 from sknumerai.model_selection import split_table
 from sknumerai.model_selection._folds import check_splitter
 from sknumerai.utils import check_eras, era_numbers
@@ -165,15 +166,7 @@ class SplitDisplay(Display):
         axis.set_ylabel("split")
         drawn = dict(zip(*reversed(axis.get_legend_handles_labels())))
         order = [n for n in ("train", "embargo", "valid", "test") if n in drawn]
-        axis.legend(
-            [drawn[name] for name in order],
-            order,
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=len(order),
-            frameon=False,
-            fontsize="small",
-        )
+        legend_above(axis, [drawn[name] for name in order])
         eras.mark(axis)
         return self._draws_on(figure, axes)
 

@@ -5,12 +5,15 @@
 import numpy as np
 import pandas as pd
 
-from sknumerai.inspection._named_columns import eras_of, named_columns
+from sknumerai.inspection._era_axis import EraAxis, by_era_numbers
+from sknumerai.inspection._named_columns import (
+    eras_of,
+    named_columns,
+    refuse_same_names,
+)
 from sknumerai.inspection._panels import (
     NEUTRAL,
     Display,
-    EraAxis,
-    by_era_numbers,
     curve_style,
     open_panels,
     short,
@@ -112,7 +115,7 @@ class UniverseSizeDisplay(Display):
                 eras.places,
                 column,
                 where="mid",
-                linewidth=1.4 if len(numbers) <= 300 else 0.8,
+                linewidth=eras.line_width,
                 label=_label(names),
                 marker="." if len(numbers) <= 10 else None,
                 **style,
@@ -206,12 +209,7 @@ class UniverseSizeDisplay(Display):
         eras = eras_of(groups, y_true, y_pred, caller, required=True)
         targets = named_columns(y_true, "target", "y_true", caller)
         models = named_columns(y_pred, "prediction", "y_pred", caller)
-        both = targets.keys() & models.keys()
-        if both:
-            raise ValueError(
-                f"{caller}: {min(both, key=str)!r} is the name of a target and of a "
-                "model. Rename one of them."
-            )
+        refuse_same_names(targets, models, caller)
         display = cls(_count(eras, targets | models, caller))
         return display.plot(ax) if plot else display
 

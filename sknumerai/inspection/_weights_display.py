@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import math
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
+from sknumerai.inspection._checks import check_count
+from sknumerai.inspection._histograms import count_values, draw_histogram
 from sknumerai.inspection._network_summary import find_module
-from sknumerai.inspection._panels import COLOURS, NEUTRAL, Display, open_panels, short
+from sknumerai.inspection._panels import NEUTRAL, Display, open_panels
 
 
 class WeightsDisplay(Display):
@@ -99,11 +100,9 @@ class WeightsDisplay(Display):
             said = f"{row['shape']}, std {row['std']:.3g}"
             if row["n_not_finite"]:
                 said += f", {row['n_not_finite']:,} not finite"
+            draw_histogram(axis, table, (name, said))
             if len(table):
-                edges = np.append(table["lower"], table["upper"].iloc[-1])
-                axis.stairs(table["share"], edges, fill=True, color=COLOURS[0])
                 axis.axvline(0, color=NEUTRAL, linewidth=0.8)
-            axis.set_title(f"{short(name)}\n{said}", fontsize="small")
             axis.set_ylim(bottom=0)
             axis.tick_params(labelsize="small")
         for axis in axes[::n_columns]:
@@ -167,7 +166,7 @@ class WeightsDisplay(Display):
             raise ValueError(
                 f"{caller}: parameters must be 'weights' or 'all'. Got {parameters!r}."
             )
-        check_bins(bins, caller)
+        check_count(bins, "bins", caller)
         module, _, name = find_module(estimator, caller)
         least = 2 if parameters == "weights" else 0
         chosen = {k: p for k, p in module.named_parameters() if p.ndim >= least}
@@ -183,28 +182,11 @@ class WeightsDisplay(Display):
             values = parameter.detach().float().cpu().numpy()
             finite = values[np.isfinite(values)]
             n_bins = min(bins, max(1, math.ceil(math.sqrt(len(finite)))))
-            histograms[key] = count(finite, n_bins)
+            histograms[key] = count_values(finite, n_bins)
             rows[key] = _row(values, finite)
         summary = pd.DataFrame(rows.values(), pd.Index(rows, name="parameter"))
         display = cls(histograms, summary)
         return display.plot(ax, **plot_params) if plot else display
-
-
-def check_bins(bins, caller):
-    """Raise if `bins` is no number of bins."""
-    if isinstance(bins, bool) or not isinstance(bins, Integral) or bins < 1:
-        raise ValueError(
-            f"{caller}: bins must be an integer of at least 1. Got {bins!r}."
-        )
-
-
-def count(values, bins):
-    """Make a histogram of finite values, without bins where there are none."""
-    if not len(values):
-        return pd.DataFrame({"lower": [], "upper": [], "share": []})
-    counts, edges = np.histogram(values.astype(np.float64), bins)
-    table = {"lower": edges[:-1], "upper": edges[1:], "share": counts / len(values)}
-    return pd.DataFrame(table)
 
 
 def _row(values, finite):

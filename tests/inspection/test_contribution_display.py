@@ -5,6 +5,11 @@ import pandas as pd
 import pytest
 
 from sknumerai.inspection import explain_contribution
+from tests.inspection.display_checks import (
+    check_axes,
+    check_pickle,
+    check_without_matplotlib,
+)
 
 pytest.importorskip("interpret.glassbox")
 
@@ -86,8 +91,13 @@ def test_given_axes_are_used(display, pyplot):
     assert list(display.axes_) == list(axes)
     assert pyplot.get_fignums() == [figure.number]
     display.plot("fnc", ax=axes[1])
-    with pytest.raises(ValueError, match=r"4 panels need as many axes\. Got 1"):
-        display.plot(ax=axes[0])
+    assert list(display.axes_) == [axes[1]]
+
+
+def test_axes_pickle_and_matplotlib(display, pyplot, monkeypatch):
+    check_axes(display, pyplot, 4)
+    check_pickle(display)
+    check_without_matplotlib(display, monkeypatch)
 
 
 def test_unknown_terms_are_named(display, pyplot):

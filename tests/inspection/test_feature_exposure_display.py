@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 
 from sknumerai.datasets import make_numerai
 from sknumerai.exceptions import LeakageWarning
-from sknumerai.inspection import FeatureExposureDisplay, _feature_exposure_display
+from sknumerai.inspection import FeatureExposureDisplay
 from sknumerai.metrics import (
     feature_exposures,
     max_feature_exposure,
@@ -57,21 +57,6 @@ def test_tables_are_those_of_the_metrics(data, models, display):
         np.testing.assert_allclose(found["largest"], largest)
         assert (found["n_eras"] == 9).all()
         assert list(found.index) == list(X.columns)
-
-
-def test_models_take_turns_where_there_are_many(data, models, display, monkeypatch):
-    monkeypatch.setattr(_feature_exposure_display, "_MAX_BYTES", 2 * 8 * 9 * 30)
-    calls = []
-
-    def count(y_true, y_pred, *args, **kwargs):
-        calls.append(y_pred.shape[1])
-        return feature_exposures(y_true, y_pred, *args, **kwargs)
-
-    monkeypatch.setattr(_feature_exposure_display, "feature_exposures", count)
-    again = FeatureExposureDisplay.from_predictions(None, models, data.data, plot=False)
-    assert calls == [2, 1]
-    pd.testing.assert_frame_equal(again.by_era, display.by_era)
-    pd.testing.assert_frame_equal(again.by_feature, display.by_feature)
 
 
 def test_constant_features_have_no_exposure(data, models, pyplot):

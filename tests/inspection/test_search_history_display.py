@@ -86,19 +86,6 @@ def test_associations_find_what_matters(display):
     found = display.associations
     assert found.index[0] == "lr" and found["lr"] > 0.5
     assert (found.drop(["lr", "n_a"]) < 0.4).all()
-    rng = np.random.default_rng(0)
-    n = 4000
-    trials = pd.DataFrame({"value": rng.normal(size=n), "state": "complete"})
-    params = pd.DataFrame(
-        {"noise": rng.normal(size=n), "word": rng.choice(["a", "b"], n)}
-    )
-    params["rank"] = trials["value"].rank()
-    params["rare"] = np.where(np.arange(n) < 9, 1.0, np.nan)
-    found = SearchHistoryDisplay(trials, params).associations
-    # of ranks themselves, fifths explain 24 parts of 25
-    assert found["rank"] == pytest.approx(0.96, abs=1e-3)
-    assert (found[["noise", "word"]] < 0.01).all()
-    assert np.isnan(found["rare"])
 
 
 def test_searches_of_the_package(rows, pyplot):
@@ -205,11 +192,3 @@ def test_bad_input_gets_a_sentence():
         SearchHistoryDisplay.from_study(study)
     with pytest.raises(ValueError, match="no trial of the study has ended"):
         SearchHistoryDisplay.from_study(optuna.create_study())
-
-
-def test_chance_is_no_association():
-    rng = np.random.default_rng(0)
-    trials = pd.DataFrame({"value": rng.normal(size=20), "state": "complete"})
-    params = pd.DataFrame(rng.normal(size=(20, 60))).add_prefix("p")
-    # uncorrected, fifths of noise would tell 4 parts of 19
-    assert SearchHistoryDisplay(trials, params).associations.mean() < 0.12
