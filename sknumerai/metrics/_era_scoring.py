@@ -133,15 +133,19 @@ class EraScoring(BaseEraScorer):
 
     def _rows(self, estimator, X, y, groups):
         rows = ScoredRows(estimator, X, y, groups, CALLER, stacklevel=4)
+        if self._tells:
+            self._tell_horizons(getattr(rows.y_true, "name", None), stacklevel=4)
+        return rows
+
+    def _tell_horizons(self, target, stacklevel):
         pays = {"meta_model", "benchmark"} & set(self.side_inputs)
         warn_of_horizons(
-            getattr(rows.y_true, "name", None),
+            target,
             CALLER,
             benchmark=self.side_inputs.get("benchmark"),
             policy=self.policy if pays else None,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
-        return rows
 
     def _used(self, names):
         """The side inputs that the scores of these names need, as they were given."""

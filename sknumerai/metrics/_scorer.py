@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 from inspect import Parameter
 from numbers import Real
 
@@ -38,6 +39,31 @@ class BaseEraScorer:
     """
 
     _names = ()
+    # False in what `told` gives
+    _tells = True
+
+    def told(self, target, stacklevel=2):
+        """Warn of other horizons now, and give a scorer that no longer does.
+
+        Cross-validation calls it once, and what it gives for each fold.
+
+        Parameters
+        ----------
+        target : object
+            Name of the target, which tells its horizon, or nothing.
+
+        stacklevel : int, default=2
+            As in :func:`warnings.warn`.
+
+        Returns
+        -------
+        scorer : object
+            A copy that scores the same.
+        """
+        self._tell_horizons(target, stacklevel=stacklevel + 1)
+        quiet = copy.copy(self)
+        quiet._tells = False
+        return quiet
 
     def get_params(self, deep=True):
         """Get the parameters of this scorer.
@@ -221,10 +247,13 @@ class EraScorer(BaseEraScorer):
                 f"{rows.say_not_finite()} A search leaves out such a setting with "
                 "error_score=np.nan."
             )
-        name = getattr(rows.y_true, "name", None)
-        benchmark = (self.side_inputs or {}).get("benchmark")
-        warn_of_horizons(name, rows.caller, benchmark=benchmark, stacklevel=3)
+        if self._tells:
+            self._tell_horizons(getattr(rows.y_true, "name", None), stacklevel=4)
         return rows
+
+    def _tell_horizons(self, target, stacklevel):
+        benchmark = (self.side_inputs or {}).get("benchmark")
+        warn_of_horizons(target, repr(self), benchmark=benchmark, stacklevel=stacklevel)
 
     def _scores(self, rows, aggregate):
         """The aggregate of the eras' scores, or without one the scores."""

@@ -22,7 +22,7 @@ from sknumerai.model_selection._folds import (
 )
 from sknumerai.model_selection._routing import route
 from sknumerai.model_selection._run_fold import run_fold
-from sknumerai.model_selection._scorers import check_scorers
+from sknumerai.model_selection._scorers import check_scorers, told_once
 from sknumerai.utils import ERA_LEVEL, check_eras
 from sknumerai.utils._shared_data import Sent, SharedData
 
@@ -184,7 +184,7 @@ def era_cross_validate(
         y=y,
         fit_params=fit_params,
         score_params=score_params,
-        scorers=scorers,
+        scorers=told_once(scorers, y, CALLER, stacklevel=3),
         folds=[(a, dict(zip(parts, (b, a)))) for a, b in splits],
     )
     catch = error_score != "raise"

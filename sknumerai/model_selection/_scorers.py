@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import get_scorer
 
 from sknumerai.metrics import numerai_corr_scorer
+from sknumerai.metrics._scored_predictions import main_column
 
 
 def check_scorers(scoring, caller):
@@ -43,6 +44,36 @@ def check_scorers(scoring, caller):
         f"{caller}: scoring must be a scorer, the name of one of scikit-learn's, a list "
         f"of names, or a dict of them by name. Got {scoring!r}."
     )
+
+
+def told_once(scorers, y, caller, *, stacklevel=2):
+    """Let scorers warn now of what is the same in all folds.
+
+    Parameters
+    ----------
+    scorers : dict of str to callable
+        By name.
+
+    y : array-like
+        Targets of all rows.
+
+    caller : str
+        Name to begin error messages with.
+
+    stacklevel : int, default=2
+        As in :func:`warnings.warn`.
+
+    Returns
+    -------
+    scorers : dict of str to callable
+        Those for the folds, which no longer warn of it.
+    """
+    target = getattr(main_column(y, "y", caller), "name", None)
+    told = dict(scorers)
+    for name, scorer in scorers.items():
+        if hasattr(scorer, "told"):
+            told[name] = scorer.told(target, stacklevel=stacklevel + 1)
+    return told
 
 
 def score_all(scorers, estimator, X, y, params, failures=None):

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from sknumerai.exceptions import InterruptedFitWarning
 from sknumerai.model_selection._interrupts import Interrupts
 from sknumerai.model_selection._run_fold import run_fold
+from sknumerai.model_selection._scorers import told_once
 from sknumerai.model_selection._search_plan import SearchPlan
 from sknumerai.model_selection._search_results import fold_objective
 from sknumerai.model_selection._search_space import check_space, params_of_trial
@@ -66,7 +67,7 @@ def run_search(search, X, y, groups, fit_params):
         folds=plan.folds,
         fit_params=plan.fit_params,
         score_params=plan.score_params,
-        scorers=plan.scorers,
+        scorers=told_once(plan.scorers, y, caller, stacklevel=6),
     )
     try:
         with shared:

@@ -21,7 +21,7 @@ from sknumerai.model_selection._routing import (
     has_parameter,
     route,
 )
-from sknumerai.model_selection._scorers import check_scorers
+from sknumerai.model_selection._scorers import check_scorers, told_once
 from sknumerai.model_selection._walk_forward_fold import (
     Part,
     Rows,
@@ -415,6 +415,8 @@ class WarmStartWalkForward(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 name: {"groups": given} if has_parameter(scorer, "groups") else {}
                 for name, scorer in scorers.items()
             }
+        # seen from who calls fit or predict
+        scorers = told_once(scorers, y, caller, stacklevel=4 + 2 * reset)
         return Rows(X, y, eras, groups, params, scorers, score_params), cv, split_params
 
     def _open_store(self, cv, rows, caller):

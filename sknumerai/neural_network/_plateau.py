@@ -49,7 +49,8 @@ class ReduceLROnPlateau(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Lower the rates if it is time."""
         row = net.history[-1]
-        loss = row.get(self.monitor, row["train_loss"])
+        # no batch of an epoch may have been large enough: that is no new best
+        loss = row.get(self.monitor, row.get("train_loss", math.nan))
         groups = [g for optimizer in net.optimizers_ for g in optimizer.param_groups]
         if loss < self.best_ - self.min_delta:
             self.best_, self.wait_ = loss, 0

@@ -184,7 +184,11 @@ class Shares:
                 n_parts, least = len(counts), self.min_eras
                 ends = np.concatenate([[0], np.cumsum(counts)])
                 n_rows = int(ends[-1])
-            first, last = self._span(n_parts, least)
+            spans = self._spans(n_parts, least)
+            if counts is not None and not self._enough(ends, spans):
+                # together they are enough: one process takes them all
+                spans = [(0, n_parts), *[(0, 0)] * (self.processes.n - 1)]
+            first, last = spans[self.processes.index]
             if counts is None:
                 yield Share(self._gather(rows, first, last), last - first, n_rows)
                 continue
@@ -194,13 +198,19 @@ class Shares:
             batch = self._gather(rows, a, b, groups_of(counts))
             yield Share(batch, len(counts) if enough else 0, n_rows)
 
-    def _span(self, n_parts, least):
-        """Return the part of this process; some get none where there are too few."""
-        sharing = max(1, min(self.processes.n, n_parts // max(1, least)))
-        i = self.processes.index
-        if i >= sharing:
-            return 0, 0
-        return n_parts * i // sharing, n_parts * (i + 1) // sharing
+    def _spans(self, n_parts, least):
+        """Return the part of each process; some get none where there are too few."""
+        n = self.processes.n
+        sharing = max(1, min(n, n_parts // max(1, least)))
+        spans = [
+            (n_parts * i // sharing, n_parts * (i + 1) // sharing)
+            for i in range(sharing)
+        ]
+        return spans + [(0, 0)] * (n - sharing)
+
+    def _enough(self, ends, spans):
+        """Whether one of the parts has as many rows as can be trained on."""
+        return any(ends[b] - ends[a] >= self.batches.min_rows for a, b in spans)
 
     def _gather(self, rows, first, last, groups=None):
         if isinstance(rows, slice):
@@ -229,8 +239,11 @@ class Level(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Level out."""
         self.processes.level(net.module_)
-        loss = self.processes.agree(net.history[-1, "train_loss"])
-        net.history.record("train_loss", loss)
+        # batches too small to train on are passed over, by all processes alike: an
+        # epoch of such batches alone has no loss, here as with one process
+        if "train_loss" in net.history[-1]:
+            loss = self.processes.agree(net.history[-1, "train_loss"])
+            net.history.record("train_loss", loss)
 
 
 def processes_of(estimator, device):

@@ -54,6 +54,16 @@ def test_watches_the_training_loss_where_nothing_is_held_out():
     assert net.rates() == [pytest.approx(0.01)]
 
 
+def test_an_epoch_without_a_batch_is_no_best():
+    """It was a KeyError where all batches were too small to train on."""
+    net, plateau = Net([1.0]), ReduceLROnPlateau(2, 0.1, 0.0)
+    plateau.on_train_begin(net)
+    for row in ({"train_loss": 3.0}, {}, {}):
+        net.rows.append(row)
+        plateau.on_epoch_end(net)
+    assert net.rates() == [pytest.approx(0.1)]
+
+
 def test_normalized_decay_of_the_article():
     size = {"n_rows": 500_000, "n_epochs": 100, "lr": 1e-3}
     encoder = normalized_weight_decay(0.005, batch_rows=16384, **size)

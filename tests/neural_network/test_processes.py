@@ -6,14 +6,21 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from skorch.history import History
 
 from sknumerai.neural_network import MLPRegressor
 from sknumerai.neural_network._batches import EraBatches, RowBatches
-from sknumerai.neural_network._processes import OneProcess, Shares, processes_of
+from sknumerai.neural_network._processes import (
+    Level,
+    OneProcess,
+    Shares,
+    processes_of,
+)
 from tests.neural_network import tiny, two_processes
 from tests.neural_network.test_batches import make_dataset
 from tests.neural_network.tiny import X, Y, output
@@ -125,6 +132,8 @@ def test_shares_make_up_the_batch(Batches, groups, min_rows, n):
     for whole, *shares in zip(batches(), *parts, strict=True):
         rows = [row for share in shares for row in share.batch.X[:, 0].tolist()]
         assert rows == whole.X[:, 0].tolist()
+        # or a step would be made without a gradient
+        assert any(share.weight for share in shares)
         for share in shares:
             assert len(share) == len(whole.X)
             if Batches is RowBatches:
@@ -164,6 +173,31 @@ def test_without_accelerate_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(ImportError, match=r"pip install 'sknumerai\[distributed\]'"):
         tiny.tiny(MLPRegressor, distributed=True).fit(X, Y)
+
+
+class Alone:
+    """Processes that agree."""
+
+    def __init__(self):
+        self.n_levelled = 0
+
+    def level(self, module):
+        self.n_levelled += 1
+
+    def agree(self, value):
+        return value / 2
+
+
+def test_an_epoch_without_a_batch_has_no_loss():
+    """It was a KeyError, before fit could say that no batch could be trained on."""
+    net, alone = SimpleNamespace(history=History(), module_=None), Alone()
+    for loss in (None, 3.0):
+        net.history.new_epoch()
+        if loss is not None:
+            net.history.record("train_loss", loss)
+        Level(alone).on_epoch_end(net)
+    assert [row.get("train_loss") for row in net.history] == [None, 1.5]
+    assert alone.n_levelled == 2
 
 
 @pytest.mark.slow
