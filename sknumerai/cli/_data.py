@@ -77,7 +77,7 @@ def count(text):
     return int(text)
 
 
-def add_data_arguments(parser, *, split):
+def add_data_arguments(parser, *, split, targets=True):
     """Add the arguments of loading.
 
     Parameters
@@ -87,6 +87,9 @@ def add_data_arguments(parser, *, split):
 
     split : str
         Default of ``--split``.
+
+    targets : bool, default=True
+        Whether the command reads targets too.
     """
     rows = parser.add_argument_group("which rows and columns")
     rows.add_argument(
@@ -109,11 +112,12 @@ def add_data_arguments(parser, *, split):
         help="every K-th era only",
         default=argparse.SUPPRESS,
     )
-    rows.add_argument(
-        "--allow-alias",
-        action="store_true",
-        help="let --target be the bare target, which Numerai moves between targets",
-    )
+    if targets:
+        rows.add_argument(
+            "--allow-alias",
+            action="store_true",
+            help="let --target be the bare target, which Numerai moves between targets",
+        )
     rows.add_argument(
         "--float-features",
         choices=["keep", "codes"],
@@ -132,6 +136,48 @@ def add_data_arguments(parser, *, split):
         help="folder of the data sets (default: SKNUMERAI_DATA or ~/sknumerai_data)",
         default=argparse.SUPPRESS,
     )
+
+
+def row_options(args):
+    """Give what :func:`add_data_arguments` asked for as the functions of datasets take it.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With these arguments.
+
+    Returns
+    -------
+    options : dict
+        Arguments of :func:`sknumerai.datasets.load_numerai` and `predict_numerai`.
+    """
+    return {
+        "split": args.split[0] if len(args.split) == 1 else args.split,
+        "eras": getattr(args, "eras", None),
+        "every": getattr(args, "every", None),
+        "float_features": args.float_features,
+        "missing_features": args.missing_features,
+        "data_home": getattr(args, "data_home", None),
+    }
+
+
+def feature_set_of(args):
+    """Read ``--feature-set``: the name of a set, or names of columns.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the list `feature_set`, or without.
+
+    Returns
+    -------
+    feature_set : str, list of str or None
+        As :func:`sknumerai.datasets.load_numerai` takes it.
+    """
+    names = getattr(args, "feature_set", None)
+    if names is not None and len(names) == 1 and not names[0].startswith("feature"):
+        return names[0]
+    return names
 
 
 def load(args, *, targets, feature_set=None, drop_unresolved=False):
@@ -158,19 +204,13 @@ def load(args, *, targets, feature_set=None, drop_unresolved=False):
     """
     from sknumerai.datasets import load_numerai
 
-    split = args.split[0] if len(args.split) == 1 else args.split
     return load_numerai(
         args.data,
-        split,
         feature_set=feature_set,
         targets=None if targets is None else list(targets),
-        eras=getattr(args, "eras", None),
-        every=getattr(args, "every", None),
         drop_unresolved=drop_unresolved,
         allow_alias=args.allow_alias,
-        float_features=args.float_features,
-        missing_features=args.missing_features,
-        data_home=getattr(args, "data_home", None),
+        **row_options(args),
     )
 
 

@@ -39,8 +39,8 @@ def open_all(paths):
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {path}.")
         label = path.stem if path.stem not in sources else str(path)
-        opened = open_model(path) if path.suffix in PICKLES else _open_table(path)
-        sources[label] = opened
+        is_model = path.suffix.lower() in PICKLES
+        sources[label] = open_model(path) if is_model else _open_table(path)
     return sources
 
 
@@ -74,7 +74,7 @@ def open_model(path):
 
 
 def _open_table(path):
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         table = pd.read_csv(path)
     else:
         table = pd.read_parquet(path).reset_index()
@@ -182,11 +182,23 @@ def predict_all(sources, bunch):
                 column = aligned[name].to_numpy()
                 columns[label if one else f"{label}:{name}"] = column
         else:
-            columns[label] = predict_in_chunks(_predict_of(source), X)
+            columns[label] = predict_in_chunks(predict_of(source), X)
     return pd.DataFrame(columns, index=X.index)
 
 
-def _predict_of(model):
+def predict_of(model):
+    """Give the method or function of a model that predicts a frame.
+
+    Parameters
+    ----------
+    model : object
+        From :func:`open_model`.
+
+    Returns
+    -------
+    predict : callable
+        From a frame of features, indexed by `era` and `id`, to an array.
+    """
     if hasattr(model, "predict"):
         names = list(model.feature_names_in_)
         return lambda X: model.predict(X if list(X.columns) == names else X[names])

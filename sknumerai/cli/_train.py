@@ -5,7 +5,13 @@
 import argparse
 import sys
 
-from sknumerai.cli._data import add_data_arguments, count, describe, load
+from sknumerai.cli._data import (
+    add_data_arguments,
+    count,
+    describe,
+    feature_set_of,
+    load,
+)
 from sknumerai.cli._files import check_output, save_model
 from sknumerai.cli._models import MODELS, MODELS_HELP, make_model, parse_settings
 
@@ -131,7 +137,7 @@ def run(args):
     embargo = _embargo(args, targets)
 
     bunch = load(
-        args, targets=targets, feature_set=_feature_set(args), drop_unresolved=True
+        args, targets=targets, feature_set=feature_set_of(args), drop_unresolved=True
     )
     X, y = bunch.data, bunch.target[args.target]
     aux = bunch.target[targets[1:]] if len(targets) > 1 else None
@@ -208,15 +214,6 @@ def _embargo(args, targets):
             "leave out between training and test: --embargo 8 for targets of 20 days, "
             "--embargo 16 for 60 days, --embargo 0 to allow neighbours."
         ) from error
-
-
-def _feature_set(args):
-    names = getattr(args, "feature_set", None)
-    if names is None:
-        return None
-    if len(names) == 1 and not names[0].startswith("feature"):
-        return names[0]
-    return names
 
 
 def _say_who_takes_aux(models, aux):

@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import inspect
-import os
-import secrets
 import warnings
 from pathlib import Path
 
@@ -34,6 +32,7 @@ from sknumerai.datasets._read import DATA_TYPE, ERA
 from sknumerai.datasets._rows import read_rows
 from sknumerai.datasets._select import check_ids_across, choose_rows, join_rows
 from sknumerai.exceptions import OneEraWarning
+from sknumerai.utils import whole_file
 
 CALLER = "predict_numerai"
 PREDICTION = "prediction"
@@ -76,9 +75,9 @@ def predict_numerai(
         "train", "validation", "live", another data type, a list of them, or "all".
 
     out : str, path-like or None, default=None
-        Parquet file to write the predictions to. It appears under its name when it is
-        whole, in place of earlier predictions; a parquet file of anything else, such as
-        the one that is read, is an error.
+        File to write the predictions to, .parquet or .csv. It appears under its name
+        when it is whole, in place of earlier predictions; a table of anything else, such
+        as the one that is read, is an error.
 
     feature_set : str, list of str or None, default=None
         Features, in the model's order, of a model that was fitted on arrays and has no
@@ -125,7 +124,7 @@ def predict_numerai(
         If the file lacks features of the model, the model does not say which it reads,
         ids, eras or features are not valid, eras are scattered over more of the file
         than fits into memory, the model gives another number of predictions, or `out`
-        is a folder or a parquet file that holds no predictions.
+        is a folder or a table that holds no predictions.
 
     OSError
         If the disk is too full. Nothing is left behind.
@@ -184,19 +183,20 @@ def predict_numerai(
     frame = _frame(rows, positions, values)
     if out is None:
         return frame
-    part = out.with_name(f".{out.name}.part-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        frame.to_parquet(part)
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(out) as part:
+        if out.suffix == ".csv":
+            frame.to_csv(part)
+        else:
+            frame.to_parquet(part)
     return out
 
 
 def _check_out(out):
     out = Path(out).expanduser()
-    if out.suffix != ".parquet":
-        raise ValueError(f"{CALLER}: out must be a file.parquet. Got {str(out)!r}.")
+    if out.suffix not in (".parquet", ".csv"):
+        raise ValueError(
+            f"{CALLER}: out must be a file.parquet or file.csv. Got {str(out)!r}."
+        )
     if not out.parent.is_dir():
         raise FileNotFoundError(
             f"{CALLER}: the folder {out.parent} for {out.name} does not exist. Create it "
@@ -212,9 +212,14 @@ def _check_replaceable(out):
     if out.is_dir():
         raise ValueError(f"{CALLER}: out={str(out)!r} is a folder. Name a file in it.")
     try:
-        names = pq.read_schema(out).names
-    except pa.ArrowInvalid:
+        if out.suffix == ".csv":
+            names = list(pd.read_csv(out, nrows=0).columns)
+        else:
+            names = pq.read_schema(out).names
+    except (pa.ArrowInvalid, pd.errors.EmptyDataError):
         return  # half a file, or none of parquet
+    except (pd.errors.ParserError, UnicodeDecodeError):
+        names = []
     if PREDICTION in names or f"{PREDICTION}_0" in names:
         others = [n for n in names if not n.startswith(PREDICTION)]
         if set(others) <= {ERA, "id", "__index_level_0__"}:

@@ -44,8 +44,9 @@ def check_submission(predictions, live, *, tournament="classic"):
     ----------
     predictions : DataFrame, Series or path
         Predictions with their ids in the index (or the level "id" of it) or in a
-        column. The other column is called "prediction". A path is a .csv or .parquet
-        file of such a frame.
+        column. The other column is called "prediction"; for "classic" there may be a
+        column "era", as :func:`sknumerai.datasets.predict_numerai` writes it, which is
+        left out. A path is a .csv or .parquet file of such a frame.
 
     live : DataFrame, Series, Index, list or path
         The live rows that must be predicted: the live data of the round, with their
@@ -191,7 +192,8 @@ def _read(predictions, tournament):
         predictions = predictions.reset_index(drop=True)
         predictions.insert(0, levels[0], np.asarray(ids))
         columns = levels
-    rest = [c for c in predictions.columns if c not in columns]
+    left_out = [*columns, "era"] if tournament == "classic" else columns
+    rest = [c for c in predictions.columns if c not in left_out]
     return predictions[[*columns, *rest]].reset_index(drop=True)
 
 

@@ -215,8 +215,8 @@ def test_bad_input(tmp_path, models, train):
         predict_numerai(models["ridge"], path)
     with pytest.raises(TypeError, match="must have a method predict"):
         predict_numerai(StandardScaler(), path)
-    with pytest.raises(ValueError, match=r"must be a file\.parquet"):
-        predict_numerai(models["ridge"], path, out=tmp_path / "p.csv")
+    with pytest.raises(ValueError, match=r"must be a file\.parquet or file\.csv"):
+        predict_numerai(models["ridge"], path, out=tmp_path / "p.txt")
     with pytest.raises(FileNotFoundError, match="Create it first"):
         predict_numerai(models["ridge"], path, out=tmp_path / "no" / "p.parquet")
     with pytest.raises(FileNotFoundError, match="no file for split='live'"):
@@ -289,6 +289,24 @@ def test_the_file_that_is_read_is_not_written_over(tmp_path, models):
     for name in ("ridge", "several", "ridge"):
         predict_numerai(models[name], path, out=tmp_path / "p.parquet", verbose=0)
     same(pd.read_parquet(tmp_path / "p.parquet"), expected(models["ridge"], path))
+
+
+def test_a_csv_file_is_written_and_others_are_not_written_over(tmp_path, models):
+    frame = make_frame(range(20, 22), N_ROWS, seed=1)
+    path, out = write(frame, tmp_path, 40), tmp_path / "p.csv"
+    # nothing at all, one output, several, one again
+    out.touch()
+    for name in ("ranker", "several", "ridge"):
+        assert predict_numerai(models[name], path, out=out, verbose=0) == out
+        found = pd.read_csv(out, index_col="id", dtype={"era": str})
+        pd.testing.assert_frame_equal(
+            found, expected(models[name], path), check_dtype=False, atol=1e-6
+        )
+    for other in (b"id,era,feature_a\nn1,0001,2\n", b"\xff\xfe\x00,\n"):
+        out.write_bytes(other)
+        with pytest.raises(ValueError, match="holds no predictions"):
+            predict_numerai(models["ridge"], path, out=out, verbose=0)
+        assert out.read_bytes() == other
 
 
 def test_a_folder_as_out_is_told_before_predicting(tmp_path, models):

@@ -49,6 +49,7 @@ def test_every_form_of_predictions_and_ids(live, tmp_path):
         given.rename_axis(None),
         given["prediction"],
         eras,
+        eras.reset_index("era"),
         tmp_path / "p.parquet",
         str(tmp_path / "p.csv"),
     ]
