@@ -10,9 +10,10 @@ refused.
 * Numerai's purge lies between the last training era and the first one that is scored: 8
   eras for a target of 20 days, 16 for one of 60.
 * Eras of the validation file up to 1133 are for development: look at them as often as
-  you like. Later ones are not loaded, unless by --final, which is for the end: their
-  scores stand in a table of their own, and `final.json` tells when they were used. A
-  model that is fitted after that is marked.
+  you like. Those behind another purge (from 1142 on for 20 days, from 1150 on for 60)
+  are not loaded, unless by --final, which is for the end and happens once: their scores
+  stand in a table of their own, and `final.json` tells when they were used and for what.
+  After that no model and no seed can be added to the folder: it would not be blind.
 * Models: Numerai's benchmark model (its published predictions), ridge, LightGBM with
   the parameters of Numerai's examples, each network of the package with 3 seeds, and
   the mean of ranks of one seed of each, with equal weights. Where `write_numerai` wrote
@@ -22,8 +23,8 @@ refused.
   (Holm) by blocks of eras.
 
 Every fit is kept in the folder of --out when it is whole: the same call goes on after an
-interruption, further --models or --seeds add to what is there, other settings are
-refused. Features are read from memory maps. Read more in docs/user_guide/real_data.md.
+interruption, further --models or --seeds add to what is there until --final, other
+settings are refused. Features are read from memory maps. Read more in docs/user_guide/real_data.md.
 
     python benchmarks/real_data.py --data v5.3 --out results --forecast
     python benchmarks/real_data.py --data v5.3 --out results
@@ -59,11 +60,20 @@ from real_data_fits import (
     side,
     write_text,
 )
-from real_data_scores import blend_parts, collect, open_final, published
+from real_data_scores import (
+    blend_parts,
+    check_look,
+    collect,
+    open_final,
+    published,
+    read_look,
+)
 from real_data_tables import markdown, read_readme, write_readme
 from tqdm.auto import tqdm
 
-PROTOCOL = 1
+from sknumerai.neural_network._inputs import check_device
+
+PROTOCOL = 2
 # Fits that take longer show their own progress, where there is one job
 SECONDS_WITHOUT_BAR = 30
 
@@ -83,6 +93,10 @@ def main(argv=None):
 
 
 def _run(args, out):
+    try:
+        check_device(args.device, "--device")
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     for scratch in [*out.glob(".levels-*"), *(out / "parts").glob(".*")]:
         shutil.rmtree(scratch, ignore_errors=True)
     if args.readme:
@@ -107,6 +121,7 @@ def _run(args, out):
     ]
     there = _check_parts(settings, train)
     todo = [part for part in parts if part not in there]
+    check_look(settings, identity, there, todo)
     seconds = forecast(settings, todo, train, len(data.data), args.jobs)
     if args.forecast:
         return None
@@ -116,8 +131,14 @@ def _run(args, out):
         raise SystemExit(f"All fits failed: {', '.join(failed)}.")
     published(settings, data)
     blend = blend_parts(settings, done, data, DEVELOPMENT)
-    if args.final:
-        open_final(settings, done, train_era)
+    if args.final and not failed:
+        open_final(settings, identity, done, train_era)
+    look = read_look(settings)
+    if look is not None and not look["complete"]:
+        print(
+            f"The look at the last eras of {look['date']} was interrupted: run with "
+            "--final to end it."
+        )
     results = collect(settings, train, data, done, blend, failed)
     results["protocol"] = PROTOCOL
     write_text(out / "results.json", json.dumps(results, indent=1))
@@ -126,7 +147,14 @@ def _run(args, out):
     if args.readme:
         write_readme(args.readme, results)
     if failed:
-        raise SystemExit(f"These fits failed: {', '.join(failed)}. Run again for them.")
+        raise SystemExit(
+            f"These fits failed: {', '.join(failed)}. Run again for them"
+            + (
+                ", or name --models without them: the last eras were not opened."
+                if args.final
+                else "."
+            )
+        )
     return results
 
 
@@ -334,7 +362,8 @@ def _arguments(argv):
     parser.add_argument(
         "--final",
         action="store_true",
-        help=f"score the eras after {LAST_DEVELOPMENT_ERA}: once, at the end",
+        help=f"score the eras behind the purge after {LAST_DEVELOPMENT_ERA}: once, at the "
+        "end",
     )
     parser.add_argument("--readme", help="page whose table is replaced")
     args = parser.parse_args(argv)

@@ -41,7 +41,7 @@ from sknumerai.metrics import (
 from sknumerai.model_selection import embargo_for
 from sknumerai.utils import check_eras, era_normalized_ranks, era_numbers
 
-# Eras after this one are loaded with --final alone
+# Later eras, after a purge, are loaded with --final alone
 LAST_DEVELOPMENT_ERA = 1133
 # From so many features on, networks are not given each code as a column of its own
 MAX_FEATURES_AS_LEVELS = 200
@@ -75,6 +75,11 @@ class Settings:
     def horizon(self):
         """Days that the target looks ahead."""
         return {8: 20, 16: 60}[embargo_for(self.target)]
+
+    @property
+    def first_final_era(self):
+        """First era whose target shares no day with one of development."""
+        return LAST_DEVELOPMENT_ERA + embargo_for(self.target) + 1
 
     @property
     def policy(self):
@@ -131,15 +136,15 @@ class _Rows(lgb.Sequence):
 def load(settings, what, last_train_era=None, verbose=0):
     """Load the rows of "train", "development" or "final": every so many eras.
 
-    Eras of the validation file begin where the purge after the last training era that
-    is used ends.
+    Development begins where the purge after the last training era that is used ends,
+    and the final eras where the one after the last era of development ends.
     """
     split, eras = "train", None
     if what != "train":
         first = last_train_era + embargo_for(settings.target) + 1
         eras = slice(first, LAST_DEVELOPMENT_ERA + 1)
         if what == FINAL:
-            eras = slice(max(first, LAST_DEVELOPMENT_ERA + 1), None)
+            eras = slice(max(first, settings.first_final_era), None)
         split = "validation"
     return load_numerai(
         settings.data,
@@ -210,7 +215,9 @@ def make(settings, name, seed, data, progress=False):
 def describe(model):
     """Return the settings of an estimator that decide its fit, as a dict of texts."""
     params = model.params if hasattr(model, "params") else model.get_params()
+    # not what is learned, but where and how
     skipped = {"verbose", "device", "num_threads", "neutralizers"}
+    skipped |= {"compile", "data_on_device", "distributed"}
     return {
         key: repr(value)
         for key, value in sorted(params.items())

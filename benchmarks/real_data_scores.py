@@ -14,7 +14,6 @@ from real_data_fits import (
     DETERMINISTIC,
     DEVELOPMENT,
     FINAL,
-    LAST_DEVELOPMENT_ERA,
     digest,
     last_era,
     load,
@@ -85,54 +84,115 @@ def blend_parts(settings, done, data, what):
     return members
 
 
-def open_final(settings, done, train_era):
+def read_look(settings):
+    """Return what is written down of the look at the last eras; None before it."""
+    path = Path(settings.out) / "final.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def check_look(settings, identity, there, todo):
+    """Refuse to change what the last eras were used for: they are looked at once.
+
+    What is fitted by somebody who knows the result is not blind to it, and another seed
+    or model changes rows and the blend of the table that was shown.
+    """
+    look = read_look(settings)
+    if look is None:
+        return
+    out = settings.out
+    used = (
+        f"--out {out}: the eras from {look['first_era']} on were used on {look['date']}"
+    )
+    mend = "The same --models and --seeds show its tables again; for others name another --out."
+    other = [
+        f"{key}: then {look['settings'].get(key)!r}, now {value!r}"
+        for key, value in identity.items()
+        if look["settings"].get(key) != value
+    ]
+    if other:
+        raise SystemExit(f"{used}, with other settings. {'; '.join(other)}. {mend}")
+    recorded, found = look["models"], {}
+    for part in there:
+        path = part_folder(settings, *part) / "record.json"
+        found[_label(part)] = json.loads(path.read_text())["fitted"]
+    lost = [label for label in recorded if label not in found]
+    if lost:
+        raise SystemExit(
+            f"{used} for {', '.join(lost)} too, of which the folder is gone. A new fit "
+            "would not be blind to them: put it back, or name another --out."
+        )
+    late = [label for label in recorded if found[label] > look["date"]]
+    if late:
+        raise SystemExit(
+            f"{used}, and {', '.join(late)} fitted after that is not blind to them. Put "
+            "back what was there, or name another --out."
+        )
+    added = [_label(p) for p in [*there, *todo] if _label(p) not in recorded]
+    if added:
+        raise SystemExit(
+            f"{used}, for {', '.join(recorded)}. They are looked at once: this would add "
+            f"{', '.join(added)}, which would not be blind to them. {mend}"
+        )
+
+
+def _label(part):
+    return f"{part[0]}-{part[1]}"
+
+
+def open_final(settings, identity, done, train_era):
     """Score the untouched eras, after writing down that they are used."""
     path = Path(settings.out) / "final.json"
-    uses = json.loads(path.read_text()) if path.exists() else []
+    look, first = read_look(settings), settings.first_final_era
     try:
         data = load(settings, FINAL, train_era)
     except ValueError as error:
         raise SystemExit(
-            f"--final: no resolved eras after {LAST_DEVELOPMENT_ERA}: {error}"
+            f"--final: no resolved eras from {first} on: {error}"
         ) from None
     there = digest(data)
-    if uses and uses[0]["rows"] != there:
+    if look is None:
+        # before anything is scored: a look that was interrupted is a look
+        look = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "first_era": first,
+            "rows": there,
+            "settings": identity,
+            "models": [_label(part) for part in done],
+            "complete": False,
+        }
+        write_text(path, json.dumps(look, indent=1))
+    if look["rows"] != there:
         raise SystemExit(
-            f"--final: the eras after {LAST_DEVELOPMENT_ERA} are not those that were used "
-            f"on {uses[0]['date']} ({uses[0]['rows']}, now {there}): a newer download? "
-            "Keep what is there, or name another --out."
+            f"--final: the eras from {first} on are not those that were used on "
+            f"{look['date']} ({look['rows']}, now {there}): a newer download? Without "
+            "--final the tables of that day are shown; for others name another --out."
         )
+    if look["complete"]:
+        return
     new = [
         part
         for part in done
         if not (part_folder(settings, *part) / "final.json").exists()
     ]
-    if new or not uses:
-        # before anything is scored: a look that was interrupted is a look
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        models = [f"{name}-{seed}" for name, seed in new]
-        uses.append({"date": now, "rows": there, "models": models})
-        write_text(path, json.dumps(uses, indent=1))
     for name, seed in tqdm(new, desc=FINAL, unit="model", disable=not new):
         run_final(settings, name, seed, train_era)
     published(settings, data, FINAL)
     blend_parts(settings, done, data, FINAL)
+    write_text(path, json.dumps({**look, "complete": True}, indent=1))
 
 
 def collect(settings, train, data, done, blend, failed):
     """Put the scores of all parts together, those of the final eras if they were used."""
-    out = Path(settings.out)
-    path = out / "final.json"
-    uses = json.loads(path.read_text()) if path.exists() else []
+    out, look = Path(settings.out), read_look(settings)
     records = {}
     for name, seed in done:
         path = part_folder(settings, name, seed) / "record.json"
         records.setdefault(name, []).append(json.loads(path.read_text()))
     after = {}
-    for name, rows in records.items():
-        paths = [part_folder(settings, name, r["seed"]) / "final.json" for r in rows]
-        if all(path.exists() for path in paths):
-            after[name] = [json.loads(path.read_text()) for path in paths]
+    if look is not None and look["complete"]:
+        for name, rows in records.items():
+            folders = [part_folder(settings, name, r["seed"]) for r in rows]
+            after[name] = [json.loads((f / "final.json").read_text()) for f in folders]
     scores = {}
     for what, parts in (
         (DEVELOPMENT, {n: [r["scores"] for r in rows] for n, rows in records.items()}),
@@ -151,13 +211,6 @@ def collect(settings, train, data, done, blend, failed):
         if mixed.get("members") == blend != []:
             shown["blend"] = mixed["scores"]
         scores[what] = summarize(shown, settings.horizon)
-    late = {
-        name
-        for name, rows in records.items()
-        if uses and any(r["fitted"] > uses[0]["date"] for r in rows)
-    }
-    if late & set(blend):
-        late.add("blend")
     written = data.files[0].parent / ".write_numerai.json"
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -172,6 +225,7 @@ def collect(settings, train, data, done, blend, failed):
             "n_features": len(train.feature_names),
             "n_train": len(train.data),
             "last_train_era": last_era(train),
+            "first_final_era": settings.first_final_era,
         },
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": {name: version(name) for name in PACKAGES},
@@ -184,7 +238,6 @@ def collect(settings, train, data, done, blend, failed):
             )
             for name, rows in records.items()
         },
-        "final_uses": uses,
-        "fitted_after_final": sorted(late),
+        "final_look": look,
         "scores": scores,
     }

@@ -167,7 +167,7 @@ def readme_table(results):
     final = results["scores"].get(FINAL, {})
     for name, row in results["scores"][DEVELOPMENT].items():
         line = {
-            "model": label(results, name),
+            "model": label(name),
             "CORR": spread(row),
             "seeds": around(row["corr_seed_interval"]),
             "Sharpe": f"{row['sharpe']:.2f}",
@@ -177,7 +177,9 @@ def readme_table(results):
         }
         if final:
             found = final.get(name)
-            line[f"CORR after {LAST_DEVELOPMENT_ERA}"] = found and spread(found)
+            line[f"CORR from {results['data']['first_final_era']} on"] = (
+                found and spread(found)
+            )
         rows.append({key: value or "" for key, value in line.items()})
     return "\n".join([*about(results), "", *grid(rows)])
 
@@ -198,8 +200,8 @@ def about(results):
         f"{kind}: {data['n_features']} features (set {run['feature_set']}), "
         f"`{run['target']}`, every {run['every']}th era, {data['n_train']:,} training rows "
         f"up to era {data['last_train_era']}, purge of {embargo_for(run['target'])} eras, "
-        f"{one['eras']} eras from {one['first_era']} to {one['last_era']}. Size {run['size']}; "
-        f"{results['date']}."
+        f"{one['eras']} eras from {one['first_era']} to {one['last_era']}. {final_eras(results)} "
+        f"Size {run['size']}; {results['date']}."
     )
     lines = [told]
     suspects = [
@@ -211,6 +213,23 @@ def about(results):
     if suspects and not raised:
         lines += ["", f"**CORR above {SUSPICIOUS}: a leak? {', '.join(suspects)}.**"]
     return lines
+
+
+def final_eras(results):
+    """Say which eras are untouched, or when they were looked at."""
+    first, purge = (
+        results["data"]["first_final_era"],
+        embargo_for(results["settings"]["target"]),
+    )
+    between = f"after another purge of {purge} eras"
+    final = results["scores"].get(FINAL)
+    if not final:
+        return f"Eras from {first} on, {between}, are untouched."
+    one = next(iter(final.values()))
+    return (
+        f"{one['eras']} eras from {one['first_era']} to {one['last_era']}, {between}, were "
+        f"looked at once, on {results['final_look']['date'][:10]}."
+    )
 
 
 def notes(results):
@@ -244,7 +263,7 @@ def scores_line(results, name):
     enough = (row.get("mmc_eras") or 0) >= ENOUGH_ERAS
     minutes = results["minutes"].get(name)
     return {
-        "model": label(results, name),
+        "model": label(name),
         "CORR": spread(row),
         "seeds": around(row["corr_seed_interval"]),
         "Sharpe": f"{row['sharpe']:.2f}",
@@ -262,7 +281,7 @@ def difference_line(results, name):
     """Line of the second table."""
     row = results["scores"][DEVELOPMENT][name]
     return {
-        "model": label(results, name),
+        "model": label(name),
         "less LightGBM": less(row.get("less_lightgbm")),
         "less benchmark": less(row.get("less_benchmark")),
     }
@@ -272,22 +291,21 @@ def final_section(results):
     """Say what the untouched eras gave, and when they were looked at."""
     final = results["scores"][FINAL]
     one = next(iter(final.values()))
-    uses = results["final_uses"]
-    used = f"used {len(uses)} time{'s' * (len(uses) > 1)}, first on {uses[0]['date']}"
-    lines = [
-        f"## Eras {one['first_era']} to {one['last_era']}, untouched until the end",
-        "",
-        f"{one['eras']} eras, {used}.",
-    ]
-    if results["fitted_after_final"]:
-        names = ", ".join(results["fitted_after_final"])
-        lines += ["", f"\\* fitted after that, and so not blind: {names}."]
+    purge = embargo_for(results["settings"]["target"])
+    told = (
+        f"{one['eras']} eras, looked at once, on {results['final_look']['date']}. They "
+        f"begin at {results['data']['first_final_era']}: the targets of the {purge} eras "
+        f"after {LAST_DEVELOPMENT_ERA} may share days with those of development, and "
+        "these eras are in no table."
+    )
+    title = f"## Eras {one['first_era']} to {one['last_era']}, untouched until the end"
+    lines = [title, "", told]
     rows = []
     for name, row in final.items():
         enough = (row.get("mmc_eras") or 0) >= ENOUGH_ERAS
         rows.append(
             {
-                "model": label(results, name),
+                "model": label(name),
                 "CORR": spread(row),
                 "Sharpe": f"{row['sharpe']:.2f}",
                 "BMC": own(name, row["bmc"]),
@@ -301,10 +319,9 @@ def final_section(results):
     return [*lines, "", *grid(rows), "", "payout: with MMC, in the eras that have it."]
 
 
-def label(results, name):
+def label(name):
     """Name of a model in the tables."""
-    star = "\\*" if name in results.get("fitted_after_final", ()) else ""
-    return LABELS.get(name, name) + star
+    return LABELS.get(name, name)
 
 
 def own(name, value):

@@ -15,10 +15,10 @@ from sknumerai.datasets import load_numerai, write_numerai
 from sknumerai.metrics import numerai_corr_score
 
 ROOT = Path(__file__).parents[2]
-# Two eras after 1133 are resolved: 1137 and 1141
+# Of every fourth era behind the purge after 1133 two are resolved: 1153 and 1157
 FILES = {
     "n_train_eras": 1040,
-    "n_validation_eras": 114,
+    "n_validation_eras": 130,
     "n_samples_per_era": 20,
     "n_features": 10,
     "targets": ["target_ender_60"],
@@ -55,11 +55,11 @@ def run(modules, files, tmp_path):
     return call
 
 
-def _poisoned(files, folder):
-    """The same files, but other features and targets after era 1133."""
+def _poisoned(files, folder, last=10_000):
+    """The same files, but other features and targets from era 1134 to the last."""
     shutil.copytree(files, folder, ignore=shutil.ignore_patterns(".sknumerai_cache"))
     frame = pd.read_parquet(folder / "validation.parquet")
-    late = frame["era"].astype(int) > 1133
+    late = frame["era"].astype(int).between(1134, last)
     assert 0 < late.sum() < len(frame)
     for name in frame.columns.drop(["era", "data_type"]):
         values = frame.loc[late, name].to_numpy()
@@ -169,25 +169,93 @@ def test_the_last_eras_are_used_once_and_by_final_alone(run, files, tmp_path):
     before = run(models=("ridge",))
     assert list(before["scores"]) == ["development"]
     assert not list((tmp_path / "out").rglob("*final*"))
+    page = (tmp_path / "out" / "results.md").read_text()
+    assert "Eras from 1150 on, after another purge of 16 eras, are untouched." in page
     # what is after era 1133 has no part in anything
     poisoned = _poisoned(files, tmp_path / "poisoned")
     assert run(models=("ridge",), data=poisoned)["scores"] == before["scores"]
     after = run("--final", models=("ridge",))
     assert after["scores"]["development"] == before["scores"]["development"]
     final = after["scores"]["final"]["ridge"]
-    assert [final["first_era"], final["last_era"], final["eras"]] == [1137, 1141, 2]
+    assert [final["first_era"], final["last_era"], final["eras"]] == [1153, 1157, 2]
     assert final["mmc_eras"] == 2 and final["payout"] is not None
+    page = (tmp_path / "out" / "results.md").read_text()
+    assert "They begin at 1150: the targets of the 16 eras after 1133" in page
+    assert "2 eras from 1153 to 1157, after another purge of 16 eras, were" in page
     # shown again, not used again
     assert run("--final", models=("ridge",)) == run(models=("ridge",)) == after
-    (use,) = json.loads((tmp_path / "out" / "final.json").read_text())
-    assert use["models"] == ["ridge-0"]
+    look = json.loads((tmp_path / "out" / "final.json").read_text())
+    assert look["models"] == ["ridge-0"] and look["settings"]["--every"] == 4
+    # the eras of the purge have no part in it either
+    between = _poisoned(files, tmp_path / "between", last=1149)
+    again = run("--final", models=("ridge",), data=between)
+    assert again["scores"] == after["scores"]
     with pytest.raises(SystemExit, match="are not those that were used"):
         run("--final", models=("ridge",), data=poisoned)
-    # who is fitted afterwards has been fitted by somebody who knew
-    use["date"] = "2000-01-01T00:00:00+00:00"
-    (tmp_path / "out" / "final.json").write_text(json.dumps([use]))
-    assert run(models=("ridge",))["fitted_after_final"] == ["ridge"]
-    assert "ridge\\*" in (tmp_path / "out" / "results.md").read_text()
+
+
+def test_what_was_looked_at_once_is_not_changed(run, modules, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    models = ("ridge", "mlp")
+    shown = run("--final", models=models)
+    assert shown["scores"]["final"]["mlp"]["seeds"] == 2
+    assert shown["scores"]["final"]["blend"]["seeds"] == 2
+    begun = _interrupt_at(modules, monkeypatch, None)
+    for args, change, told in (
+        ([], {"seeds": 3}, r"ridge-0, mlp-0, mlp-1\. .* would add mlp-2, "),
+        (["--final"], {"models": ("ridge", "lightgbm")}, "would add lightgbm-0, "),
+        (
+            ["--forecast"],
+            {"models": ("tabm",), "seeds": 1},
+            "would add tabm-0, .*--out",
+        ),
+    ):
+        with pytest.raises(SystemExit, match=told):
+            run(*args, **{"models": models, **change})
+    assert not begun
+    # fewer are all that were
+    assert run("--final", models=("mlp",), seeds=1) == shown
+    # a fit that was not blind, and one that is gone
+    path = out / "parts" / "mlp-1" / "record.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "fitted": "2999-01-01T00:00:00+00:00"}))
+    with pytest.raises(SystemExit, match="and mlp-1 fitted after that is not blind"):
+        run(models=models)
+    shutil.rmtree(path.parent)
+    with pytest.raises(SystemExit, match="for mlp-1 too, of which the folder is gone"):
+        run(models=models)
+    # another --every after what tells the settings of the folder was removed
+    (out / "identity.json").unlink()
+    with pytest.raises(SystemExit, match=r"other settings\. --every: then 4, now 8"):
+        run("--every", "8", models=models)
+    assert not begun
+
+
+def test_a_look_that_was_interrupted_is_finished(run, modules, monkeypatch, capsys):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(modules.real_data_scores, "blend_parts", stop)
+        with pytest.raises(SystemExit, match="the same call goes on"):
+            run("--final", seeds=1)
+    # it was a look, and half of it is not shown
+    capsys.readouterr()
+    assert list(run(seeds=1)["scores"]) == ["development"]
+    assert "was interrupted: run with --final to end it" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="would add mlp-1"):
+        run("--final", seeds=2)
+    final = run("--final", seeds=1)["scores"]["final"]
+    assert set(final) == {"stable oracle", "benchmark", "ridge", "mlp", "blend"}
+
+
+@pytest.mark.parametrize("horizon, first", [(20, 1142), (60, 1150)])
+def test_the_final_eras_begin_behind_a_purge(modules, horizon, first):
+    target = f"target_ender_{horizon}"
+    settings = modules.real_data_fits.Settings(
+        "out", "v5.3", "all", target, 4, "small", "b"
+    )
+    assert settings.first_final_era == first
 
 
 @pytest.mark.parametrize(
@@ -199,6 +267,8 @@ def test_the_last_eras_are_used_once_and_by_final_alone(run, files, tmp_path):
         (["--benchmark", "nobody"], "--benchmark nobody"),
         (["--every", "5000"], "--every 5000"),
         (["--readme", "/nowhere/README.md"], "--readme /nowhere"),
+        (["--device", "nope"], "--device: device='nope', but .* Allowed .*'cpu'"),
+        (["--device", "cuda:99"], "--device: device='cuda:99', but torch finds"),
     ],
 )
 def test_a_wrong_argument_ends_in_a_sentence_before_any_fit(
@@ -210,7 +280,9 @@ def test_a_wrong_argument_ends_in_a_sentence_before_any_fit(
     assert not begun
 
 
-def test_a_fit_that_fails_does_not_end_the_others(run, modules, monkeypatch, capsys):
+def test_a_fit_that_fails_does_not_end_the_others(
+    run, modules, monkeypatch, capsys, tmp_path
+):
     whole = modules.real_data_fits.run_part
 
     def run_part(settings, name, seed, progress=False):
@@ -219,9 +291,14 @@ def test_a_fit_that_fails_does_not_end_the_others(run, modules, monkeypatch, cap
         return whole(settings, name, seed, progress)
 
     monkeypatch.setattr(modules.real_data_fits, "run_part", run_part)
-    with pytest.raises(SystemExit, match=r"failed: mlp 0\. Run again"):
+    with pytest.raises(SystemExit, match=r"failed: mlp 0\. Run again for them\.$"):
         run(seeds=1)
     assert "too wide" in capsys.readouterr().err
+    # the last eras wait for all of them
+    with pytest.raises(SystemExit, match="the last eras were not opened"):
+        run("--final", seeds=1)
+    assert not list((tmp_path / "out").rglob("final.json"))
+    assert "final" in run("--final", seeds=1, models=("ridge",))["scores"]
 
 
 def test_a_forecast_fits_nothing_for_good(run, tmp_path, capsys):
@@ -296,6 +373,7 @@ def test_a_leak_is_told(modules):
             "n_features": 3,
             "n_train": 9,
             "last_train_era": 1,
+            "first_final_era": 1150,
         },
         "settings": {"feature_set": "all", "target": "target_ender_60", "every": 4}
         | {"size": "demo", "benchmark": "b"},
