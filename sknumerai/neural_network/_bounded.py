@@ -27,3 +27,21 @@ def unit_interval_map(y, weight):
         inside = low >= 0 and high <= 1
         return (0.0, 1.0) if inside or low > high else (low, 1.0)
     return low, high - low
+
+
+class BoundedOutputMixin:
+    """Mixin of networks with an `output_activation`, 'sigmoid' or 'identity'."""
+
+    def _output_in_unit_interval(self):
+        return self.output_activation == "sigmoid"
+
+    def _target_map(self, y, weight):
+        if self.output_activation == "identity":
+            return super()._target_map(y, weight)
+        return unit_interval_map(y, weight)
+
+    def _limit_targets(self, scaled):
+        # held-out targets, and rows of weight 0, may lie outside the bounds of the rest
+        if self.output_activation == "sigmoid":
+            np.clip(scaled, 0, 1, out=scaled)
+        return scaled

@@ -10,11 +10,12 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.modules import ContextAwareEncoder
-from sknumerai.neural_network._base import BaseNeuralNetRegressor
-from sknumerai.neural_network._presets import CONTEXT_AWARE_RANKER, from_preset
+from sknumerai.neural_network._preset_mixin import PresetMixin
+from sknumerai.neural_network._presets import CONTEXT_AWARE_RANKER
+from sknumerai.neural_network._regressor import BaseNeuralNetRegressor
 
 
-class ContextAwareRanker(BaseNeuralNetRegressor):
+class ContextAwareRanker(PresetMixin, BaseNeuralNetRegressor):
     """Rank the stocks of an era in view of all others in it, by self-attention.
 
     A small encoder of the transformer without positions scores all stocks of an era
@@ -288,6 +289,11 @@ default='auto'
     heads and a block.
 
     What the paper leaves open, and what was chosen, is on the page of its source.
+    `from_preset` gives the paper's settings for about 700 features ('sarfati') or for a
+    group of features ('sarfati_group'; of tuned ones, which are not published, the
+    middle of the range), the network and masking as the equations and prose are printed
+    ('sarfati_equations'), and, as far as it is known, the author's earlier program for
+    another competition ('sarfati_program').
 
     References
     ----------
@@ -332,6 +338,8 @@ default='auto'
     _scaled_to = (0.0, 1.0)
     _attends = True
     _eras_per_batch = 2
+
+    _presets = CONTEXT_AWARE_RANKER
 
     def __init__(
         self,
@@ -435,28 +443,6 @@ default='auto'
         self.l1_scope = l1_scope
         self.shuffle = shuffle
         self.max_list_length = max_list_length
-
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of a source.
-
-        Parameters
-        ----------
-        name : {'sarfati', 'sarfati_group', 'sarfati_equations', 'sarfati_program'}
-            The paper's settings for about 700 features or for a group of features (of
-            tuned ones, which are not published, the middle of the range); the network
-            and masking as the equations and prose are printed; or, as far as it is
-            known, the author's earlier program for another competition.
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : ContextAwareRanker
-            Not fitted.
-        """
-        return from_preset(cls, CONTEXT_AWARE_RANKER, name, overrides)
 
     def _module_spec(self, n_features, n_outputs):
         given = self.output_range

@@ -5,22 +5,22 @@
 import copy
 from numbers import Integral, Real
 
-import numpy as np
 import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.losses import SupervisedAutoencoderLoss
 from sknumerai.modules import ConvAutoencoder
-from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
-from sknumerai.neural_network._bounded import unit_interval_map
+from sknumerai.neural_network._base import Phase
+from sknumerai.neural_network._bounded import BoundedOutputMixin
+from sknumerai.neural_network._code_transformer import CodeTransformerMixin
 from sknumerai.neural_network._losses import check_protocol, make_loss
-from sknumerai.neural_network._presets import CONV_AUTOENCODER, from_preset
-from sknumerai.utils import with_index_of
+from sknumerai.neural_network._preset_mixin import PresetMixin
+from sknumerai.neural_network._presets import CONV_AUTOENCODER
+from sknumerai.neural_network._regressor import BaseNeuralNetRegressor
 
 
 class ConvAutoencoderRegressor(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNeuralNetRegressor
+    PresetMixin, CodeTransformerMixin, BoundedOutputMixin, BaseNeuralNetRegressor
 ):
     """Convolutional autoencoder, with a perceptron on its code and the features.
 
@@ -245,7 +245,9 @@ or callable, default='auto'
     before the autoencoder's step.
 
     `from_preset` gives the settings of the deployed model ('stable') and of the later
-    notebook ('development'), as far as they are known.
+    notebook ('development': a smaller head, other learning rates, 200 epochs). Both take
+    the correlation over all rows of a batch. How the deployed one was trained is not
+    published.
 
     The order of the columns counts: a convolution sees neighbours.
 
@@ -289,6 +291,8 @@ or callable, default='auto'
 
     _scaled_to = (0.0, 1.0)
     _keep_optimizer = True
+
+    _presets = CONV_AUTOENCODER
 
     def __init__(
         self,
@@ -375,55 +379,9 @@ or callable, default='auto'
         self.ae_lr = ae_lr
         self.ae_optimizer = ae_optimizer
 
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of the source.
-
-        Parameters
-        ----------
-        name : {'stable', 'development'}
-            The network that was deployed, or that of the later notebook: a smaller
-            head, other learning rates, 200 epochs. Both take the correlation over all
-            rows of a batch. How the deployed one was trained is not published.
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : ConvAutoencoderRegressor
-            Not fitted.
-        """
-        return from_preset(cls, CONV_AUTOENCODER, name, overrides)
-
-    def transform(self, X, groups=None):
-        """Compute the code.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-
-        groups : array-like of shape (n_samples,), default=None
-            Ignored: the code of a row depends on that row only.
-
-        Returns
-        -------
-        code : ndarray or DataFrame of shape (n_samples, n_code_features)
-            The encoder's output, float32; a frame with the index of `X`, eras included,
-            if `X` is one.
-        """
-
-        def encode(module):
-            exact = _in_float64(module)
-            return lambda X: exact.encode(X.double()).float()
-
-        code = self._apply(X, encode)
-        return with_index_of(X, code, self.get_feature_names_out())
-
-    @property
-    def _n_features_out(self):
-        return self.module_.code_features
+    def _encoder(self, module):
+        exact = _in_float64(module)
+        return lambda X: exact.encode(X.double()).float()
 
     def _recon_loss(self):
         if self.recon_loss != "auto":
@@ -497,25 +455,6 @@ or callable, default='auto'
 
     def _calibration_forward(self, module):
         return module.forward_targets
-
-    def _output_in_unit_interval(self):
-        return self.output_activation == "sigmoid"
-
-    def _target_map(self, y, weight):
-        if self.output_activation == "identity":
-            return super()._target_map(y, weight)
-        return unit_interval_map(y, weight)
-
-    def _limit_targets(self, scaled):
-        # held-out targets, and rows of weight 0, may lie outside the bounds of the rest
-        if self.output_activation == "sigmoid":
-            np.clip(scaled, 0, 1, out=scaled)
-        return scaled
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
 
 
 def _in_float64(module):

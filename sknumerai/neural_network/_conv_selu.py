@@ -11,13 +11,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sknumerai.modules import ConvSELUNet
 from sknumerai.neural_network._base import BaseNeuralNet
 from sknumerai.neural_network._pieces import in_pieces
-from sknumerai.neural_network._presets import CONV_SELU, from_preset
+from sknumerai.neural_network._preset_mixin import PresetMixin
+from sknumerai.neural_network._presets import CONV_SELU
 
 # Numbers of the widest layer of a training batch: 256 MB in float32
 _MOST = 2**26
 
 
-class BaseConvSELU(BaseNeuralNet):
+class BaseConvSELU(PresetMixin, BaseNeuralNet):
     """Base class: parameters, module and its memory, schedule of the learning rate."""
 
     _parameter_constraints: dict = {
@@ -33,6 +34,8 @@ class BaseConvSELU(BaseNeuralNet):
         "prediction_limits": [tuple, list, None],
         "decay_epochs": [Interval(Integral, 1, None, closed="left"), None],
     }
+
+    _presets = CONV_SELU
 
     def __init__(
         self,
@@ -116,26 +119,6 @@ class BaseConvSELU(BaseNeuralNet):
         self.output_gain = output_gain
         self.prediction_limits = prediction_limits
         self.decay_epochs = decay_epochs
-
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of the source.
-
-        Parameters
-        ----------
-        name : {'article'}
-            The settings of the article: convolutions over one step of time, batches of
-            1,024, 100 epochs of all rows, of which the last weights are kept.
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : object
-            Not fitted.
-        """
-        return from_preset(cls, CONV_SELU, name, overrides)
 
     def _limited(self, prediction):
         """Return predictions within `prediction_limits`, which a fit does not keep."""

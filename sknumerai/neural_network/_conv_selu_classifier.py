@@ -223,7 +223,8 @@ class ConvSELUClassifier(BaseConvSELU, BaseNeuralNetClassifier):
     through the rows in pieces of 64 MB.
 
     The weights of the best epoch are kept where eras are held out; the article keeps
-    the last. `from_preset("article")` gives the settings of the article.
+    the last. `from_preset` gives the settings of the article ('article'): convolutions
+    over one step of time, batches of 1,024, 100 epochs of all rows.
 
     References
     ----------

@@ -2,8 +2,8 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from sknumerai.neural_network._base import BaseNeuralNetRegressor
 from sknumerai.neural_network._conv_selu import BaseConvSELU
+from sknumerai.neural_network._regressor import BaseNeuralNetRegressor
 
 
 class ConvSELURegressor(BaseConvSELU, BaseNeuralNetRegressor):
@@ -222,7 +222,8 @@ default='auto'
     goes through the rows in pieces of 64 MB.
 
     The weights of the best epoch are kept where eras are held out; the article keeps
-    the last. `from_preset("article")` gives the settings of the article.
+    the last. `from_preset` gives the settings of the article ('article'): convolutions
+    over one step of time, batches of 1,024, 100 epochs of all rows.
 
     References
     ----------

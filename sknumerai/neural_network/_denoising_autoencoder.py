@@ -12,12 +12,13 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from sknumerai.modules import DenseAutoencoder
 from sknumerai.neural_network._base import BaseNeuralNet, Phase
 from sknumerai.neural_network._inference import forward_rows
-from sknumerai.neural_network._presets import DENOISING_AUTOENCODER, from_preset
+from sknumerai.neural_network._preset_mixin import PresetMixin
+from sknumerai.neural_network._presets import DENOISING_AUTOENCODER
 from sknumerai.neural_network._transformer import BaseNeuralNetTransformer
 from sknumerai.utils import with_index_of
 
 
-class DenoisingAutoencoder(BaseNeuralNetTransformer):
+class DenoisingAutoencoder(PresetMixin, BaseNeuralNetTransformer):
     """Compress features to a code that rebuilds them, also from noisy ones.
 
     A dense autoencoder learns in rounds: several with noise on its input, each against the
@@ -203,8 +204,9 @@ class DenoisingAutoencoder(BaseNeuralNetTransformer):
 
     Notes
     -----
-    All rounds go on with one optimizer. `from_preset("article")` gives the settings of the
-    article: 100 epochs in each of six rounds, batches of 16,384, noise of 1e-5.
+    All rounds go on with one optimizer. `from_preset` gives the settings of the article
+    ('article'), for features in [0, 1]: 100 epochs in each of six rounds, batches of
+    16,384, noise of 1e-5.
 
     The features must not be later than what the code is used for, as with any fitted step;
     targets are not seen at all.
@@ -248,6 +250,8 @@ class DenoisingAutoencoder(BaseNeuralNetTransformer):
     _scaled_to = (0.0, 1.0)
     _default_monitor = "loss"
     _keep_optimizer = True
+
+    _presets = DENOISING_AUTOENCODER
 
     def __init__(
         self,
@@ -325,25 +329,6 @@ class DenoisingAutoencoder(BaseNeuralNetTransformer):
         self.shuffle_clean_round = shuffle_clean_round
         self.recon_loss = recon_loss
         self.decay_epochs = decay_epochs
-
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of the source.
-
-        Parameters
-        ----------
-        name : {'article'}
-            The settings of the article, for features in [0, 1].
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : DenoisingAutoencoder
-            Not fitted.
-        """
-        return from_preset(cls, DENOISING_AUTOENCODER, name, overrides)
 
     def inverse_transform(self, X):
         """Rebuild features from the code.

@@ -8,7 +8,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.modules import MLP
-from sknumerai.neural_network._base import BaseNeuralNetRegressor
+from sknumerai.neural_network._regressor import BaseNeuralNetRegressor
 
 
 class MLPRegressor(BaseNeuralNetRegressor):

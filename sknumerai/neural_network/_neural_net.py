@@ -6,7 +6,7 @@ import inspect
 
 import torch
 
-from sknumerai.neural_network._base import BaseNeuralNetRegressor
+from sknumerai.neural_network._regressor import BaseNeuralNetRegressor
 
 
 class NeuralNetRegressor(BaseNeuralNetRegressor):

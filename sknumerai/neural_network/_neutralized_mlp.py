@@ -11,12 +11,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.losses import NeutralizedMLPLoss
 from sknumerai.modules import NeutralizedMLP
-from sknumerai.neural_network._base import BaseNeuralNetRegressor
 from sknumerai.neural_network._losses import LOSSES, check_gradient
-from sknumerai.neural_network._presets import NEUTRALIZED_MLP, from_preset
+from sknumerai.neural_network._preset_mixin import PresetMixin
+from sknumerai.neural_network._presets import NEUTRALIZED_MLP
+from sknumerai.neural_network._regressor import BaseNeuralNetRegressor
 
 
-class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
+class NeutralizedMLPRegressor(PresetMixin, BaseNeuralNetRegressor):
     """Perceptron that learns to predict what is left after neutralization.
 
     The network of mdo's thread on FNC and TB scores: its output is neutralized by the
@@ -242,6 +243,9 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
     is three times the work of the layers. Choose `neutralizers` where there are
     thousands of features, of which an era may have more than rows.
 
+    `from_preset` gives the author's loss, with ranks as hard as his at 5,000 rows
+    ('mdo'). He does not say how long he trained.
+
     Beside the matrix, a batch holds the features of an era once in float32 and its
     neutralizers in float64, and two square matrices of them.
 
@@ -284,6 +288,8 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
     _scaled_to = (-0.5, 0.5)
     _attends = True
     _scale_free = True
+
+    _presets = NEUTRALIZED_MLP
 
     def __init__(
         self,
@@ -371,26 +377,6 @@ class NeutralizedMLPRegressor(BaseNeuralNetRegressor):
         self.loss_weights = loss_weights
         self.rank_transform = rank_transform
         self.temperature = temperature
-
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of a source.
-
-        Parameters
-        ----------
-        name : {'mdo'}
-            The author's loss, with ranks as hard as his at 5,000 rows. He does not say
-            how long he trained.
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : NeutralizedMLPRegressor
-            Not fitted.
-        """
-        return from_preset(cls, NEUTRALIZED_MLP, name, overrides)
 
     def predict_raw(self, X, groups=None):
         """Predict without neutralization.

@@ -221,10 +221,3 @@ NEUTRALIZED_MLP = {
         "batch_size": 1,
     },
 }
-
-
-def from_preset(cls, presets, name, overrides):
-    """Return an estimator with a preset's parameters and others in their place."""
-    if name not in presets:
-        raise ValueError(f"name must be one of {sorted(presets)}. Got {name!r}.")
-    return cls(**{**presets[name], **overrides})

@@ -6,21 +6,22 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.losses import MaskedBCELoss, SupervisedAutoencoderLoss
 from sknumerai.modules import SupervisedAutoencoder
 from sknumerai.neural_network._aggregation import aggregate_targets
-from sknumerai.neural_network._base import BaseNeuralNetRegressor, Phase
-from sknumerai.neural_network._bounded import unit_interval_map
+from sknumerai.neural_network._base import Phase
+from sknumerai.neural_network._bounded import BoundedOutputMixin
+from sknumerai.neural_network._code_transformer import CodeTransformerMixin
 from sknumerai.neural_network._losses import check_protocol, make_loss
-from sknumerai.neural_network._presets import SUPERVISED_AUTOENCODER, from_preset
-from sknumerai.utils import with_index_of
+from sknumerai.neural_network._preset_mixin import PresetMixin
+from sknumerai.neural_network._presets import SUPERVISED_AUTOENCODER
+from sknumerai.neural_network._regressor import BaseNeuralNetRegressor
 
 
 class SupervisedAutoencoderRegressor(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNeuralNetRegressor
+    PresetMixin, CodeTransformerMixin, BoundedOutputMixin, BaseNeuralNetRegressor
 ):
     """Supervised autoencoder with a multi-task perceptron.
 
@@ -259,7 +260,8 @@ or callable, default='auto'
     -----
     The defaults depart from the article where it is a sketch: it trains one epoch in
     batches of 32 without validation. `from_preset` gives the settings of the article
-    ('numerai') and of the winner ('jane_street').
+    ('numerai') and of the winner ('jane_street': cross-entropy, the dropouts that
+    Hyperopt found).
 
     With batches of eras (`batch_by='era'`) batch normalization normalizes by the era's
     own statistics in training and by running statistics in prediction.
@@ -313,6 +315,8 @@ or callable, default='auto'
 
     _scaled_to = (0.0, 1.0)
     _default_monitor = "targets_loss"
+
+    _presets = SUPERVISED_AUTOENCODER
 
     def __init__(
         self,
@@ -407,50 +411,6 @@ or callable, default='auto'
         self.target_aggregation = target_aggregation
         self.target_weights = target_weights
 
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of a source.
-
-        Parameters
-        ----------
-        name : {'numerai', 'jane_street'}
-            The article's settings (one epoch, batches of 32), or the winner's
-            (cross-entropy, the dropouts that Hyperopt found).
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : SupervisedAutoencoderRegressor
-            Not fitted.
-        """
-        return from_preset(cls, SUPERVISED_AUTOENCODER, name, overrides)
-
-    def transform(self, X, groups=None):
-        """Compute the code.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-
-        groups : array-like of shape (n_samples,), default=None
-            Ignored: the code of a row depends on that row only.
-
-        Returns
-        -------
-        code : ndarray or DataFrame of shape (n_samples, hidden_units[0])
-            The encoder's output, float32; a frame with the index of `X`, eras included,
-            if `X` is one.
-        """
-        code = self._apply(X, lambda module: module.encode)
-        return with_index_of(X, code, self.get_feature_names_out())
-
-    @property
-    def _n_features_out(self):
-        return self.module_.code_features
-
     def _module_spec(self, n_features, n_outputs):
         return SupervisedAutoencoder, {
             "in_features": n_features,
@@ -529,20 +489,6 @@ or callable, default='auto'
     def _inference_forward(self, module):
         return module.forward_targets
 
-    def _output_in_unit_interval(self):
-        return self.output_activation == "sigmoid"
-
-    def _target_map(self, y, weight):
-        if self.output_activation == "identity":
-            return super()._target_map(y, weight)
-        return unit_interval_map(y, weight)
-
-    def _limit_targets(self, scaled):
-        # held-out targets, and rows of weight 0, may lie outside the bounds of the rest
-        if self.output_activation == "sigmoid":
-            np.clip(scaled, 0, 1, out=scaled)
-        return scaled
-
     def _aggregate(self, outputs, eras):
         if outputs.shape[1] == 1 or self.target_aggregation == "main":
             return outputs[:, 0]
@@ -555,8 +501,3 @@ or callable, default='auto'
             weights=self.target_weights,
         )
         return combined * scale[0] + offset[0]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags

@@ -8,11 +8,12 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sknumerai.modules import TabM
-from sknumerai.neural_network._base import BaseNeuralNetRegressor
-from sknumerai.neural_network._presets import TABM, from_preset
+from sknumerai.neural_network._preset_mixin import PresetMixin
+from sknumerai.neural_network._presets import TABM
+from sknumerai.neural_network._regressor import BaseNeuralNetRegressor
 
 
-class TabMRegressor(BaseNeuralNetRegressor):
+class TabMRegressor(PresetMixin, BaseNeuralNetRegressor):
     """TabM: k perceptrons in one, for one or several targets.
 
     The network of Gorishniy, Kotelnikov and Babenko: submodels that share their weight
@@ -222,8 +223,9 @@ default='auto'
     -----
     Architecture, learning rate, weight decay and patience are the authors' defaults for
     features without embeddings; their embeddings of numerical features are left out,
-    since Numerai's have five values. The authors clip gradients to norm 1, which
-    `from_preset` does.
+    since Numerai's have five values. `from_preset` gives their settings with batches of
+    256 rows and gradients clipped to norm 1 ('paper'), or the same for the variant that
+    shares the most ('mini').
 
     A training step takes 16 to 20 bytes for each row, submodel and hidden unit: 0.8 to
     1 GB for 1,024 rows and the default widths. A batch of whole eras
@@ -268,6 +270,8 @@ default='auto'
     }
 
     _max_batch_rows = 1024
+
+    _presets = TABM
 
     def __init__(
         self,
@@ -347,26 +351,6 @@ default='auto'
         self.n_levels = n_levels
         self.linear_skip = linear_skip
         self.output_gain = output_gain
-
-    @classmethod
-    def from_preset(cls, name, **overrides):
-        """Make an estimator with the settings of a source.
-
-        Parameters
-        ----------
-        name : {'paper', 'mini'}
-            The authors' defaults with their batches of 256 rows, or the same for the
-            variant that shares the most.
-
-        **overrides : dict
-            Parameters that differ from the preset.
-
-        Returns
-        -------
-        estimator : TabMRegressor
-            Not fitted.
-        """
-        return from_preset(cls, TABM, name, overrides)
 
     def _module_spec(self, n_features, n_outputs):
         widths = self.hidden_features

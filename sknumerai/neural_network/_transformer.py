@@ -2,21 +2,17 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 
 from sknumerai.neural_network._base import BaseNeuralNet
-from sknumerai.utils import with_index_of
+from sknumerai.neural_network._code_transformer import CodeTransformerMixin
 
 
-class BaseNeuralNetTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNeuralNet
-):
+class BaseNeuralNetTransformer(CodeTransformerMixin, BaseNeuralNet):
     """Base class for transformers that train a torch module without targets.
 
     A subclass has what `BaseNeuralNet` asks for; its module has `encode`.
     """
-
-    __metadata_request__transform = {"groups": True}
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, groups=None, sample_weight=None):
@@ -46,32 +42,3 @@ class BaseNeuralNetTransformer(
         from sknumerai.neural_network._fitting_features import fit_to_features
 
         return fit_to_features(self, X, y, groups, sample_weight)
-
-    def transform(self, X, groups=None):
-        """Compute the code.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-
-        groups : array-like of shape (n_samples,), default=None
-            Ignored: the code of a row depends on that row only.
-
-        Returns
-        -------
-        code : ndarray or DataFrame of shape (n_samples, n_code_features)
-            The encoder's output, float32; a frame with the index of `X`, eras included,
-            if `X` is one.
-        """
-        code = self._apply(X, lambda module: module.encode)
-        return with_index_of(X, code, self.get_feature_names_out())
-
-    @property
-    def _n_features_out(self):
-        return self.module_.code_features
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags

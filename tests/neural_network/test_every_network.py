@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 from sknumerai.modules import CoupledGaussianDropout, FeatureReversalNoise
@@ -61,6 +62,24 @@ def test_routing_of_a_benchmark_passes_by_a_classifier():
             model.fit(X, tiny.Y > 0.5, groups=eras, benchmark=tiny.META)
 
 
+@pytest.mark.parametrize(
+    "Network",
+    [SupervisedAutoencoderRegressor, ConvAutoencoderRegressor, DenoisingAutoencoder],
+)
+def test_routing_of_eras_to_a_code_within_a_pipeline(Network):
+    eras = np.asarray(X.index.get_level_values("era"))
+    code = tiny.tiny(Network).fit(X.to_numpy(), tiny.Y, groups=eras)
+    with (
+        sklearn.config_context(enable_metadata_routing=True),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("error")
+        model = make_pipeline(tiny.tiny(Network), Ridge())
+        model.fit(X.to_numpy(), np.asarray(tiny.Y), groups=eras)
+    expected = Ridge().fit(code.transform(X.to_numpy()), tiny.Y)
+    np.testing.assert_allclose(model[-1].coef_, expected.coef_, rtol=1e-4, atol=1e-6)
+
+
 @every_network
 def test_presets_say_which_there_are(Network):
     if not hasattr(Network, "from_preset"):
@@ -68,6 +87,10 @@ def test_presets_say_which_there_are(Network):
         return
     with pytest.raises(ValueError, match=r"name must be one of \['.*'\]. Got 'none'"):
         Network.from_preset("none")
+    for name, params in Network._presets.items():
+        assert f"'{name}'" in Network.__doc__
+        model = Network.from_preset(name, max_epochs=7)
+        assert vars(model) == vars(Network(**{**params, "max_epochs": 7}))
 
 
 @pytest.mark.parametrize(
