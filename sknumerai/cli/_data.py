@@ -59,24 +59,6 @@ def number_or(*words):
     return parse
 
 
-def count(text):
-    """Read an integer of at least 0.
-
-    Parameters
-    ----------
-    text : str
-        What was given.
-
-    Returns
-    -------
-    value : int
-        The number.
-    """
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
-    return int(text)
-
-
 def add_data_arguments(parser, *, split, targets=True):
     """Add the arguments of loading.
 

@@ -9,8 +9,9 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
-from sknumerai.cli._data import add_data_arguments, count, load
+from sknumerai.cli._data import add_data_arguments, load
 from sknumerai.cli._models import MODELS, make_model, parse_settings, set_parameters
+from sknumerai.cli._numbers import count, positive, whole
 
 HELP = "what of a job fits in memory, and about how many hours it takes"
 DESCRIPTION = (
@@ -19,6 +20,8 @@ DESCRIPTION = (
     "of the data is that of a data set, or given by --rows and --features."
 )
 GB = 1e9
+_UNITS = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
+_FITS = {True: "fits", False: "DOES NOT FIT", None: "whether it fits is not known"}
 
 
 def add_arguments(parser):
@@ -177,44 +180,66 @@ def format_plan(plan, name, size, args):
     text : str
         The lines, without a newline at the end.
     """
-    costs = plan.costs
     card = f", {_gb(plan.vram)} on {plan.device}" if plan.vram else ""
     lines = [
         f"{name}: {size['n_rows']:,} rows x {size['n_features']:,} features, "
-        + f"{size['n_eras']:,} eras, {args.targets} target(s)",
+        + f"{plan.n_eras:,} eras, {args.targets} target(s)",
         f"{plan.n_fits:,} fit(s) ({args.folds} folds x {args.trials} trials x "
         + f"{args.models} models, and the last ones), of {plan.n_epochs} epoch(s) at most",
         f"this machine: {plan.cores} cores; memory: {_gb(plan.ram)}{card}",
         "",
     ]
+    if plan.not_measured:
+        lines.append(f"  NOT MEASURED: {plan.not_measured}")
+    else:
+        lines += _hours(plan)
+    lines.append("")
+    sizes = plan.memory.bytes.map(_gb)
+    width, digits = max(map(len, plan.memory.index)), max(map(len, sizes))
+    for part, where in plan.memory["where"].items():
+        lines.append(f"  {part:<{width}}  {sizes[part]:>{digits}}  {where}")
+    lines.append("")
+    for where in ("ram", "vram"):
+        needed, there = _gb(plan[f"{where}_needed"]), plan[where]
+        if there:
+            fits = _FITS[plan[f"fits_in_{where}"]]
+            more = " or more" if plan.not_measured else ""
+            lines.append(
+                f"  {where.upper()}: {needed}{more} needed of {_gb(there)}: {fits}"
+            )
+    if plan.data_on_device is not None:
+        how = "stay on the card" if plan.data_on_device else "are sent batch by batch"
+        lines.append(f"  The features {how} (--set data_on_device=...).")
+    if plan.copies_features:
+        lines.append(
+            "  This model copies the features: more rows or features, more memory."
+        )
+    return "\n".join(lines).rstrip()
+
+
+def _hours(plan):
+    """Lines about what was measured, and what it comes to."""
+    costs, lines = plan.costs, []
     if costs["step"]:
         rate = costs["step_rows"] / costs["step"]
         lines.append(
             f"  measured: a step of {costs['step_rows']:,} rows in "
             f"{costs['step'] * 1e3:.0f} ms, {rate:,.0f} rows a second"
         )
-    lines += [
+    if plan.device != plan.measured_on:
+        lines.append(
+            f"  measured on the {plan.measured_on.upper()}, for there is no "
+            f"{plan.device} here: --speed tells how many times faster that is"
+        )
+    if costs["step"] and costs["fit_start"]:
+        lines.append(f"  compiling, in each fit       {duration(costs['fit_start'])}")
+    return [
+        *lines,
         f"  an epoch of the longest fit  {duration(plan.seconds_of_epoch)}",
         f"  the longest fit              {duration(plan.seconds_of_fit)}",
         f"  everything, at most          {duration(plan.seconds)}",
-        "",
+        f"  of processors, all threads   {duration(plan.cpu_seconds)}",
     ]
-    width = max(map(len, plan.memory.index))
-    for part, (size_of, where) in plan.memory.iterrows():
-        lines.append(f"  {part:<{width}}  {_gb(size_of):>9}  {where}")
-    lines.append("")
-    for where in ("ram", "vram"):
-        needed, there = plan[f"{where}_needed"], plan[where]
-        if there:
-            fits = "fits" if plan[f"fits_in_{where}"] else "DOES NOT FIT"
-            lines.append(
-                f"  {where.upper()}: {_gb(needed)} needed of {_gb(there)}: {fits}"
-            )
-    if plan.copies_features:
-        lines.append(
-            "  This model copies the features: more rows or features, more memory."
-        )
-    return "\n".join(lines).rstrip()
 
 
 def duration(seconds):
@@ -230,51 +255,12 @@ def duration(seconds):
     text : str
         Such as "2.5 h".
     """
-    for unit, size in (("days", 2 * 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / (86400 if unit == 'days' else size):.1f} {unit}"
+    if seconds >= 2 * _UNITS["years"]:
+        return f"{seconds / _UNITS['years']:,.0f} years"
+    for unit, least in (("days", 2), ("h", 1), ("min", 1)):
+        if seconds >= least * _UNITS[unit]:
+            return f"{seconds / _UNITS[unit]:.1f} {unit}"
     return f"{seconds:.1f} s"
-
-
-def whole(text):
-    """Read an integer of at least 1; thousands may be set apart by "," or "_".
-
-    Parameters
-    ----------
-    text : str
-        What was given.
-
-    Returns
-    -------
-    value : int
-        The number.
-    """
-    digits = text.replace(",", "").replace("_", "")
-    if not digits.isdecimal() or int(digits) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 1")
-    return int(digits)
-
-
-def positive(text):
-    """Read a number above 0.
-
-    Parameters
-    ----------
-    text : str
-        What was given.
-
-    Returns
-    -------
-    value : float
-        The number.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return value
 
 
 def _size(args):
@@ -288,12 +274,8 @@ def _size(args):
                 "Name the data, such as v5.3, or say how large they are: --rows 2746268 "
                 "--features 3555."
             )
-        n_eras = given["n_eras"] or max(1, given["rows"] // 5000)
-        return {
-            "n_rows": given["rows"],
-            "n_features": given["features"],
-            "n_eras": n_eras,
-        }
+        names = {"n_rows": "rows", "n_features": "features", "n_eras": "n_eras"}
+        return {name: given[argument] for name, argument in names.items()}
     if any(value is not None for value in given.values()):
         raise ValueError(
             "--rows, --features and --n-eras are for a size without data. Choose of the "
@@ -382,14 +364,26 @@ def _bytes(args, name):
 def _gb(size):
     if size is None or math.isnan(size):
         return "unknown"
-    return f"{size / GB:.2f} GB"
+    return f"{size / GB:,.2f} GB"
 
 
 def _plain(plan):
     """What JSON can say."""
     out = {k: v for k, v in plan.items() if k not in ("folds", "memory")}
+    seconds = {
+        k: out[k]
+        for k in ("seconds", "seconds_of_fit", "seconds_of_epoch", "cpu_seconds")
+    }
+    out |= _known(seconds) | {"costs": _known(plan.costs)}
     out["folds"] = plan.folds.to_dict("records")
     memory = plan.memory.reset_index()
     memory = memory.astype(object).where(memory.notna(), None)
     out["memory"] = memory.to_dict("records")
     return out
+
+
+def _known(values):
+    """Numbers, None for NaN, which JSON has not."""
+    return {
+        k: None if v is not None and math.isnan(v) else v for k, v in values.items()
+    }

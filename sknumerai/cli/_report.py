@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sknumerai.cli._data import add_data_arguments, count, describe
+from sknumerai.cli._data import add_data_arguments, describe
 from sknumerai.cli._files import check_output
+from sknumerai.cli._numbers import count
 from sknumerai.cli._sources import load_rows, open_all, predict_all
 from sknumerai.exceptions import HorizonWarning, LeakageWarning
 

@@ -4,8 +4,8 @@
 
 import argparse
 
-from sknumerai.cli._data import count
 from sknumerai.cli._files import check_output
+from sknumerai.cli._numbers import count
 from sknumerai.cli._submit import add_account_arguments
 
 HELP = "show submissions, diagnostics and scores of a model"

@@ -5,15 +5,10 @@
 import argparse
 import sys
 
-from sknumerai.cli._data import (
-    add_data_arguments,
-    count,
-    describe,
-    feature_set_of,
-    load,
-)
+from sknumerai.cli._data import add_data_arguments, describe, feature_set_of, load
 from sknumerai.cli._files import check_output, save_model
 from sknumerai.cli._models import MODELS, MODELS_HELP, make_model, parse_settings
+from sknumerai.cli._numbers import count
 
 HELP = "cross-validate and fit a model on any Numerai-shaped file"
 DESCRIPTION = (

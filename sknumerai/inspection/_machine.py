@@ -34,6 +34,17 @@ def ram():
     return total
 
 
+def free_ram():
+    """Return the bytes of memory that nobody holds, None where unknown."""
+    there = ram()
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(line for line in lines if line.startswith("MemAvailable"))
+        return min(there, int(free.split()[1]) * 1024)
+    except (OSError, StopIteration):
+        return there  # not Linux
+
+
 def vram(device):
     """Return the bytes of a CUDA device, None where there is none."""
     if "torch" not in sys.modules:

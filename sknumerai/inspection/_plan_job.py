@@ -10,20 +10,34 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from sklearn.base import clone
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from tqdm.auto import tqdm
 
 from sknumerai.inspection import _machine
-from sknumerai.inspection._job_memory import feature_bytes, memory_of
-from sknumerai.inspection._unit_costs import UnitCosts, batches, is_network, measure
+from sknumerai.inspection._job_memory import memory_table
+from sknumerai.inspection._unit_costs import (
+    TooLarge,
+    UnitCosts,
+    batches,
+    is_network,
+    leaves,
+    measure,
+    network_within,
+    unmeasured,
+)
 from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.utils import check_eras
 
 CALLER = "plan_job"
-# Torch with CUDA holds so much of a card before it holds any data
-_CUDA_CONTEXT = 5e8
-_WHOLE = Interval(Integral, 1, None, closed="left")
+# A row for everyone on earth in each era since writing was invented
+_WHOLE = Interval(Integral, 1, 10**15, closed="both")
+# and two thousand years of weeks
+_MOST_ERAS = 10**5
+# What torch says when it gets none
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 
 
@@ -43,7 +57,7 @@ class Job(NamedTuple):
         "n_rows": [_WHOLE],
         "n_features": [_WHOLE],
         "n_targets": [_WHOLE],
-        "n_eras": [_WHOLE, None],
+        "n_eras": [Interval(Integral, 1, _MOST_ERAS, closed="both"), None],
         "target": [str],
         "cv": ["cv_object", None],
         "embargo": [Interval(Integral, 0, None, closed="left")],
@@ -86,7 +100,7 @@ def plan_job(
     Hours come from work that is done now: steps of the optimizer on random rows at the
     batch size that the whole job has, for a network, and fits to more and more rows
     for any other estimator. They are scaled by the rows, epochs, folds, trials and
-    models.
+    models. Where not even that fits in memory, what is known of the memory is told.
 
     Parameters
     ----------
@@ -103,7 +117,7 @@ def plan_job(
         Targets that are learned together.
 
     n_eras : int, default=None
-        Eras. None: one for each 5,000 rows.
+        Eras, 100,000 at the most. None: one for each 5,000 rows.
 
     target : str, default="target_ender_20"
         Name of the main target, which tells networks how many eras to leave out before
@@ -133,7 +147,8 @@ def plan_job(
         Bytes of memory. None: of this machine.
 
     vram : float, default=None
-        Bytes of the graphics card. None: of that which `estimator.device` names.
+        Bytes of the graphics card. None: of that which `estimator.device` names. If it
+        is given, this machine need not have one.
 
     speed : float, default=1.0
         How many times faster than this machine the other one is.
@@ -154,7 +169,12 @@ def plan_job(
         A dict with the keys
 
         seconds : float
-            Of the whole job, at most: early stopping ends fits before.
+            Of the whole job, at most: early stopping ends fits before. NaN, as all
+            seconds are, where nothing could be measured.
+        cpu_seconds : float
+            Of processors, all threads and processes of the job together. Twice as much
+            as `seconds` for two threads that work all the time, less for one that waits
+            for other work on the machine, or for a graphics card.
         seconds_of_fit : float
             Of the longest fit.
         seconds_of_epoch : float
@@ -163,19 +183,31 @@ def plan_job(
             Fits in all, and epochs of each at most.
         folds : DataFrame of shape (n_fits_of_a_trial, 3)
             Rows of each fit: `train`, `held_out` and `test`.
+        n_eras : int
+            Eras.
+        not_measured : str or None
+            What did not fit in memory, where nothing could be measured.
         memory : DataFrame
             Bytes of each part of the job, and where: columns `bytes` and `where`
             ("RAM", "device" or "disk").
         ram_needed, vram_needed, disk_needed : float
-            Bytes in all; of the disk that of the memory map of the features.
+            Bytes in all; of the disk that of the memory map of the features. The least
+            where nothing could be measured.
         ram, vram : float or None
             What there is.
         fits_in_ram, fits_in_vram : bool or None
-            Whether that is enough; None where there is nothing to compare with.
+            Whether that is enough; None where there is nothing to compare with, or
+            where all that is known is less.
         costs : dict
             Unit costs as they were measured.
         device : str
             Where a network trains.
+        measured_on : str
+            Where seconds were measured: "cpu" for a card that `vram` describes and this
+            machine has not. Then `speed` should say how much faster that is.
+        data_on_device : bool or None
+            Whether its rows are on the card all the time, by its `data_on_device`; None
+            where there is none.
 
     Raises
     ------
@@ -193,6 +225,11 @@ def plan_job(
     take back, and is not counted. What is left out of the hours: loading, scoring and
     the callbacks' own work.
 
+    Steps of a network are taken as it is: with its `precision`, whose batches keep less
+    for the way back, and compiled where it is to `compile`, the seconds of which are
+    counted once for each fit and each size of batches. What a compiler holds in memory
+    is not counted, nor are the processes of `distributed`.
+
     Examples
     --------
     >>> from sknumerai.inspection import plan_job
@@ -204,7 +241,8 @@ def plan_job(
     >>> plan.ram_needed < 2e9
     True
     """
-    n_eras = max(1, n_rows // 5000) if n_eras is None else n_eras
+    if n_eras is None:
+        n_eras = min(max(1, n_rows // 5000), _MOST_ERAS)
     if n_eras > n_rows:
         raise ValueError(
             f"{CALLER}: n_eras={n_eras} are more than n_rows={n_rows}. Pass the rows of "
@@ -221,7 +259,8 @@ def plan_job(
     now = _machine.anonymous()
     sizes = folds.train + folds.held_out
     how = {"least_rows": int(sizes.min()), "random_state": random_state}
-    costs = _measure(estimator, job, seconds, n_jobs, verbose, how)
+    here, measured_on = _on_this_machine(estimator, vram)
+    costs, not_measured = _measure(here, job, seconds, n_jobs, verbose, how)
     fits = (
         costs.fit_start
         + costs.fit_row * folds.train
@@ -236,18 +275,24 @@ def plan_job(
     # the fits at the end have no more others beside them than there are models
     in_all = n_models * in_folds * n_trials / min(n_jobs, max(1, n_folds * n_trials))
     in_all += n_models * last
-    longest = int(np.argmax(spans))
+    longest = int(np.argmax(sizes))
     return Bunch(
-        seconds=float(max(in_all, spans.max())),
-        seconds_of_fit=float(fits.max() / speed),
+        seconds=float(max(in_all, spans.max(skipna=False))),
+        cpu_seconds=float(n_models * (in_folds * n_trials + last) * costs.cpu_ratio),
+        seconds_of_fit=float(fits.max(skipna=False) / speed),
         seconds_of_epoch=float(
             (fits.iloc[longest] - costs.fit_start) / costs.n_epochs / speed
         ),
         n_fits=n_fits,
         n_epochs=costs.n_epochs,
+        n_eras=n_eras,
         folds=folds,
         costs=costs._asdict(),
-        **_memory(estimator, job, costs, folds, n_jobs, ram, vram, now),
+        not_measured=not_measured,
+        measured_on=measured_on,
+        **memory_table(
+            estimator, job, costs, folds, n_jobs, ram, vram, now, not_measured
+        ),
     )
 
 
@@ -290,7 +335,39 @@ def _more_steps(estimator, job, n_rows, sizes, costs):
     return n_rows / np.array(rows) - n_rows / costs.step_rows
 
 
+def _on_this_machine(estimator, vram):
+    """The estimator on a device that this machine has, and what that is."""
+    network = network_within(estimator)
+    if network is None:
+        return estimator, "cpu"
+    device = str(network.device)
+    if vram is None or _machine.vram(device) is not None or device[:4] != "cuda":
+        return estimator, device
+    here = clone(estimator)
+    names = [name for name, leaf in leaves(here).items() if is_network(leaf)]
+    devices = {f"{name}__device" if name else "device": "cpu" for name in names}
+    return here.set_params(**devices), "cpu"
+
+
 def _measure(estimator, job, seconds, n_jobs, verbose, how):
+    """Costs, and what is too large to measure them."""
+    try:
+        return _measured(estimator, job, seconds, n_jobs, verbose, how), None
+    except TooLarge as error:
+        return error.costs, error.message
+    except MemoryError as error:
+        return unmeasured(), f"a sample: {error or 'no memory is left'}"
+    except TerminatedWorkerError:
+        return unmeasured(), f"samples of {n_jobs} processes at a time"
+    except RuntimeError as error:
+        # torch has no class of errors for the memory of a processor
+        said = str(error).lower()
+        if not any(words in said for words in _NO_MEMORY):
+            raise
+        return unmeasured(), f"a sample: {str(error).splitlines()[0]}"
+
+
+def _measured(estimator, job, seconds, n_jobs, verbose, how):
     begun = time.monotonic()
     shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
     with tqdm(
@@ -338,39 +415,3 @@ class _Every(threading.Thread):
         """Call until the block is left."""
         while not self.over.wait(self.seconds):
             self.function()
-
-
-def _memory(estimator, job, costs, folds, n_jobs, ram, vram, now):
-    """Memory of all fits that run at a time, and what there is."""
-    device = getattr(estimator, "device", "cpu") if is_network(estimator) else "cpu"
-    there = _machine.vram(device) if vram is None else vram
-    on_card = there is not None and str(device) != "cpu"
-    most = int((folds.train + folds.held_out).max())
-    parts = memory_of(estimator, job, costs, most)
-    rows = [("this process now: libraries", now or np.nan, "RAM", n_jobs)]
-    for name, (size, where) in parts.items():
-        where = "RAM" if where == "device" and not on_card else where
-        rows.append((name, size, where, n_jobs))
-    if on_card:
-        rows.append(("CUDA itself", _CUDA_CONTEXT, "device", n_jobs))
-    rows.append(("memory map of the features", job.n_rows * job.n_features, "disk", 1))
-    table = pd.DataFrame(
-        [(name, times * size, where) for name, size, where, times in rows],
-        columns=["part", "bytes", "where"],
-    ).set_index("part")
-    needed = table.groupby("where")["bytes"].sum()
-    ram = _machine.ram() if ram is None else ram
-    ram_needed, vram_needed = (float(needed.get(w, 0.0)) for w in ("RAM", "device"))
-    return {
-        "memory": table,
-        "ram_needed": ram_needed,
-        "vram_needed": vram_needed,
-        "disk_needed": float(needed["disk"]),
-        "copies_features": feature_bytes(estimator) > 0,
-        "ram": ram,
-        "vram": there if on_card else None,
-        "fits_in_ram": None if ram is None else ram_needed <= ram,
-        "fits_in_vram": vram_needed <= there if on_card else None,
-        "device": str(device) if on_card else "cpu",
-        "cores": _machine.cores(),
-    }

@@ -62,6 +62,33 @@ def test_another_machine(capsys):
     assert "of 0.01 GB: DOES NOT FIT" in out and "copies the features" in out
 
 
+def test_sizes_beyond_any_machine_end_in_a_sentence(capsys):
+    """They ended in a MemoryError."""
+    size = ["--rows", "1e12", "--features", "1e9", "--model", "mlp"]
+    code, out, err = run(capsys, "plan", *size, *QUICK)
+    assert (code, err) == (0, "")
+    assert "1,000,000,000,000 rows x 1,000,000,000 features, 100,000 eras" in out
+    assert "NOT MEASURED: a step of 4,096 rows" in out
+    assert "or more needed of" in out and "DOES NOT FIT" in out
+    found = json.loads(run(capsys, "plan", *size, "--json", *QUICK)[1])
+    assert found["seconds"] is None and found["costs"]["fit_row"] is None
+    assert found["fits_in_ram"] is False and found["n_eras"] == 10**5
+
+
+def test_card_and_processors(capsys):
+    size = ["--rows", "2e3", "--features", 5, "--model", "mlp"]
+    code, out, err = run(
+        capsys, "plan", *size, "--set", "device=cuda", "--vram", 8, *QUICK
+    )
+    assert code == 0, err
+    assert "features and targets on the device" in out and "VRAM: 0.5" in out
+    assert "The features stay on the card" in out
+    assert "of processors, all threads" in out
+    _, out, _ = run(capsys, "plan", *size, "--set", "device=cuda", "--vram", 8,
+                    "--set", "data_on_device=False", *QUICK)  # fmt: skip
+    assert "are sent batch by batch" in out and "in pinned memory" in out
+
+
 def test_what_is_wrong_is_said(capsys, here):
     for argv, text in (
         (["plan"], "Name the data, such as v5.3, or say how large"),
@@ -87,7 +114,13 @@ def test_what_is_wrong_is_said(capsys, here):
 
 @pytest.mark.parametrize(
     "seconds, text",
-    [(3.21, "3.2 s"), (90, "1.5 min"), (86400, "24.0 h"), (3 * 86400, "3.0 days")],
+    [
+        (3.21, "3.2 s"),
+        (90, "1.5 min"),
+        (86400, "24.0 h"),
+        (3 * 86400, "3.0 days"),
+        (5e10, "1,584 years"),
+    ],
 )
 def test_durations(seconds, text):
     assert _plan.duration(seconds) == text

@@ -14,8 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sknumerai import neural_network
-from sknumerai.inspection import _plan_job, plan_job
-from sknumerai.inspection._unit_costs import UnitCosts, leaves
+from sknumerai.inspection import _machine, _plan_job, plan_job
+from sknumerai.inspection._fit_costs import Fit, growth
+from sknumerai.inspection._step_costs import _count_parameters, _make_clock
+from sknumerai.inspection._unit_costs import TooLarge, UnitCosts, leaves
 from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.neural_network import (
     ContextAwareRanker,
@@ -40,7 +42,7 @@ def known_costs(monkeypatch):
     def use(**costs):
         costs = {"fit_start": 1.0, "fit_row": 0.01, "held_out_row": 0.002} | costs
         costs = UnitCosts(**{"predict_row": 0.001} | costs)
-        monkeypatch.setattr(_plan_job, "_measure", lambda *args: costs)
+        monkeypatch.setattr(_plan_job, "_measured", lambda *args: costs)
 
     return use
 
@@ -100,7 +102,10 @@ def test_every_network_is_measured(name):
     assert 0 < costs["predict_row"] < costs["fit_row"] < 10
     assert costs["n_parameters"] > 0 and costs["row_bytes"] >= 40 * 4
     assert plan.seconds >= plan.seconds_of_epoch * plan.n_epochs * 0.99
-    assert plan.n_epochs >= 4
+    assert plan.n_epochs >= 4 and plan.cpu_seconds > 0
+    # known without memory for them
+    job = _plan_job.Job(3000, 40, 1, 30, "target_ender_20")
+    assert _count_parameters(model, job) == costs["n_parameters"]
 
 
 def test_steps_are_those_of_the_whole_job():
@@ -176,9 +181,224 @@ def test_memory_of_a_card_by_the_same_formulas(known_costs, monkeypatch):
     on_card = plan.memory[plan.memory["where"] == "device"]
     weights, batch = 24e6, 1000 * (12 * 5 + 1e4 + 8 * 64)
     slice_ = 52_000 * (12 * 5 + 8 * 64)
-    assert on_card.bytes.sum() == pytest.approx(weights + max(batch, slice_) + 5e8)
+    rows = 52_000 * (12 + 4)
+    assert on_card.bytes.sum() == pytest.approx(
+        weights + max(batch, slice_) + rows + 5e8
+    )
     assert plan.fits_in_vram and plan.device == "cuda"
     assert not plan_job(model, **SIZE, vram=1e8).fits_in_vram
+
+
+@pytest.mark.parametrize(
+    "given, vram, n_jobs, resident",
+    [
+        ("auto", 2e9, 1, True),
+        ("auto", 0.52e9, 1, False),  # more than 60 % of what CUDA leaves
+        ("auto", 1.1e9, 50, False),
+        (True, 0.52e9, 1, True),
+        (False, 2e9, 1, False),
+    ],
+)
+def test_rows_that_stay_on_the_card(
+    known_costs, monkeypatch, given, vram, n_jobs, resident
+):
+    known_costs(step=0.1, step_rows=1000, widest=64)
+    monkeypatch.setattr(_plan_job, "cpu_count", lambda: 100)
+    size = {"n_rows": 60_000, "n_features": 300, "n_eras": 60, "n_targets": 3}
+    model = MLPRegressor(device="cuda", data_on_device=given, n_validation_eras=0)
+    plan = plan_job(model, **size, vram=vram, n_jobs=n_jobs)
+    assert plan.data_on_device is resident
+    on_card, rest = "features and targets on the device", "batches in pinned memory"
+    assert (on_card in plan.memory.index) == resident
+    assert (rest in plan.memory.index) != resident
+    if resident:
+        assert plan.memory.bytes[on_card] == 60_000 * (300 + 3 * 4)
+        assert plan.vram_needed > 60_000 * 312 + 5e8
+    else:
+        assert plan.memory.bytes[rest] == n_jobs * 4 * 1000 * 312
+        assert plan.memory["where"][rest] == "RAM"
+
+
+def test_rows_on_the_card_are_as_many_bytes_as_those_of_a_fit(known_costs):
+    from sknumerai.neural_network._data_on_device import place
+    from sknumerai.neural_network._training import make_dataset
+    from sknumerai.utils import check_eras
+
+    X, y = np.ones((600, 7), dtype=np.int8), np.ones((600, 2))
+    whole = make_dataset(X, y, None, check_eras(np.repeat(np.arange(6), 100)))
+    parts = place([whole.eras(0, 5), whole.eras(5, 6)], torch.device("meta"), True)
+    held = sum(t.nbytes for part in parts for t in (part.X, part.y))
+    known_costs(step=0.1, step_rows=100)
+    model = MLPRegressor(device="cuda", n_validation_eras=1, embargo=0)
+    plan = plan_job(model, n_rows=600, n_features=7, n_targets=2, n_eras=6, vram=1e10)
+    assert plan.memory.bytes["features and targets on the device"] == held
+
+
+def test_networks_within_others_are_on_the_card_too():
+    net = MLPRegressor((4,), max_epochs=1, device="cuda")
+    pipe = make_pipeline(StandardScaler().set_output(transform="pandas"), net)
+    plan = plan_job(pipe, **SIZE, **QUICK, vram=1e9)
+    assert plan.device == "cuda" and plan.data_on_device
+    assert plan.measured_on == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert net.device == "cuda"
+    assert plan.memory.bytes["network and optimizer"] == 24 * (12 * 4 + 4 + 4 + 1)
+    assert plan.memory.bytes["a batch, or a slice to predict"] > 0
+    assert plan.memory.bytes["copies of the features"] == 8 * 12 * 60_000
+    assert plan.fits_in_vram and plan.costs["step_rows"] == 60_000 // 64
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="torch finds no CUDA device"):
+            plan_job(net, **SIZE, **QUICK)
+
+
+@pytest.mark.slow
+def test_several_fits_of_an_ensemble_at_a_time():
+    """Processes, folds, trials, a pipeline and a network, all together."""
+    pipe = make_pipeline(StandardScaler().set_output(transform="pandas"), Ridge())
+    voting = VotingRegressor(
+        [("pipe", pipe), ("net", MLPRegressor((4,), max_epochs=2, patience=None))]
+    )
+    plan = plan_job(voting, **SIZE, **QUICK, cv=3, n_trials=4, n_jobs=2)
+    assert plan.n_fits == 13 and plan.not_measured is None
+    assert 0 < plan.seconds_of_fit < plan.seconds < np.inf
+    libraries = plan.memory.bytes["this process now: libraries"]
+    assert np.isnan(libraries) or libraries > 1e8
+    assert plan.memory.bytes["network and optimizer"] == 2 * 24 * (12 * 4 + 4 + 4 + 1)
+
+
+def test_half_the_width_keeps_less_of_a_row():
+    model = MLPRegressor((256, 256), batch_size=2048, max_epochs=1)
+    full = plan_job(model, **SIZE, **QUICK).costs
+    model.set_params(precision="bfloat16")
+    half = plan_job(model, **SIZE, **QUICK).costs
+    # what is not an activation stays in float32: features, outputs, the loss
+    assert half["row_bytes"] < 0.8 * full["row_bytes"]
+
+
+def test_compiling_is_counted_once_for_each_fit():
+    clock = _make_clock(0.0, False, lambda: None)
+    clock.spans = {"pretrain": [11.0, 1.0], "fit": [31.0, 1.0, 1.0, 4.0]}
+    clock.cpu = {"pretrain": [11.0, 2.0], "fit": [31.0, 2.0, 2.0, 8.0]}
+    assert clock.settled("fit") == clock.spans["fit"] and clock.compiling() == 0
+    clock.compiles = True
+    assert clock.settled("fit") == [1.0, 1.0, 4.0]
+    assert clock.compiling() == 10 + 30 and clock.cpu_ratio() == pytest.approx(2)
+
+
+def test_hours_grow_as_fits_to_more_rows_did():
+    """By processors, which other work on the machine changes less than the clock."""
+    n = [2000, 8000, 32_000, 128_000]
+    cpu = [3 + 0.001 * each for each in n]
+    fits = [Fit(a, b / 2, b, 1.0) for a, b in zip(n, cpu)]
+    np.testing.assert_allclose(growth(fits), (1.5, 0.0005, 2), rtol=1e-6)
+    disturbed = [
+        fit._replace(seconds=fit.cpu * by) for fit, by in zip(fits, (1, 9, 2, 2))
+    ]
+    start, row, ratio = growth(disturbed)
+    assert (start + 1e6 * row) * ratio == pytest.approx(3 + 1000)
+    # work of other processes is told by the clock alone
+    away = [fit._replace(cpu=0.01) for fit in fits]
+    np.testing.assert_allclose(growth(away)[:2], (1.5, 0.0005), rtol=1e-6)
+    # more rows never cost less, and what grows faster goes on as it did at the end
+    falls = [Fit(a, b, b, 1.0) for a, b in zip(n, (5, 4, 3, 2))]
+    assert growth(falls)[1] == pytest.approx(0.25 * 2 / 128_000)
+    rises = [Fit(a, a**2 / 1e6, a**2 / 1e6, 1.0) for a in n]
+    assert growth(rises)[:2] == pytest.approx((0, 128_000 / 1e6))
+    assert growth(fits[:1])[:2] == pytest.approx((0, 2.5 / 2000))
+
+
+def test_trees_are_counted_and_not_all_grown(monkeypatch):
+    lightgbm = pytest.importorskip("lightgbm")
+    from sknumerai.inspection import _fit_costs
+
+    seen = []
+    plain = _fit_costs._fit_lightgbm
+
+    def fit(*args):
+        seen.append(plain(*args))
+        return seen[-1]
+
+    monkeypatch.setattr(_fit_costs, "_fit_lightgbm", fit)
+    model = lightgbm.LGBMRegressor(n_estimators=10**5, verbose=-1, n_jobs=1)
+    plan = plan_job(model, **SIZE, **QUICK)
+    assert model.n_estimators == 10**5 and len(seen) >= 2
+    assert all(8 <= fitted.booster_.num_trees() <= 42 for fitted, *_ in seen)
+    assert plan.seconds > 10**5 * 1e-6 and plan.cpu_seconds > 0
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Ridge(),
+        MLPRegressor(),
+        ContextAwareRanker(),
+        make_pipeline(StandardScaler(), Ridge()),
+    ],
+    ids=["ridge", "mlp", "ranker", "pipeline"],
+)
+def test_what_is_too_large_to_measure_is_told_without_a_traceback(model, monkeypatch):
+    monkeypatch.setattr(_machine, "free_ram", lambda: 1e6)
+    size = {"n_rows": 10**12, "n_features": 3555, "verbose": 0}
+    plan = plan_job(model, **size, cv=3, n_trials=2)
+    assert (
+        "features takes" in plan.not_measured and "0.0 GB are free" in plan.not_measured
+    )
+    assert np.isnan([plan.seconds, plan.seconds_of_fit, plan.cpu_seconds]).all()
+    assert plan.fits_in_ram is False and plan.ram_needed > 55e12
+    assert plan.n_eras == 10**5 and plan.n_fits == 7
+    # the least is not the whole
+    assert plan_job(model, **size, ram=1e18).fits_in_ram is None
+
+
+def test_a_step_that_is_too_large_is_tried_in_part(monkeypatch):
+    from sknumerai.inspection import _step_costs
+
+    monkeypatch.setattr(_step_costs, "_LARGE_STEP", 2**16)
+    size = {"n_rows": 4000, "n_features": 30, "n_eras": 1, **QUICK}
+    ranker = ContextAwareRanker(max_epochs=1, n_validation_eras=0)
+    whole = plan_job(ranker, **size)
+    assert whole.not_measured is None and whole.costs["step_rows"] == 4000
+    monkeypatch.setattr(_machine, "free_ram", lambda: 2e6)
+    part = plan_job(ranker, **size)
+    assert "a step of 4,000 rows x 30 features" in part.not_measured
+    for name in ("n_parameters", "step_rows", "n_epochs"):
+        assert part.costs[name] == whole.costs[name]
+    assert part.costs["row_bytes"] == pytest.approx(whole.costs["row_bytes"], rel=0.3)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 9 TiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB"),
+        TooLarge("a step", UnitCosts(*[float("nan")] * 4)),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_memory_that_gives_out_is_told(monkeypatch, error):
+    def measured(*args):
+        raise error
+
+    monkeypatch.setattr(_plan_job, "_measured", measured)
+    plan = plan_job(Ridge(), **SIZE)
+    assert plan.not_measured and np.isnan(plan.seconds)
+    monkeypatch.setattr(
+        _plan_job, "_measured", lambda *args: (_ for _ in ()).throw(RuntimeError("no"))
+    )
+    with pytest.raises(RuntimeError, match="no"):
+        plan_job(Ridge(), **SIZE)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_products_of_features_are_counted(known_costs):
+    """The command line's ridge casts blocks and holds features x features."""
+    from sknumerai.cli._ridge import BlockRidge
+
+    known_costs()
+    plan = plan_job(BlockRidge(), n_rows=40_000, n_features=2000)
+    # 556 MB were measured
+    assert plan.memory.bytes["products of features"] == pytest.approx(556e6, rel=0.1)
+    assert not plan.copies_features
 
 
 def test_bad_input():
@@ -186,6 +406,8 @@ def test_bad_input():
         plan_job(Ridge(), n_rows=6, n_features=3, n_eras=60)
     with pytest.raises(ValueError, match="The 'n_rows' parameter"):
         plan_job(Ridge(), n_rows=0, n_features=3)
+    with pytest.raises(ValueError, match="The 'n_eras' parameter"):
+        plan_job(Ridge(), n_rows=10**7, n_features=3, n_eras=10**7)
     with pytest.raises(ValueError, match="The 'estimator' parameter"):
         plan_job("sae", n_rows=10, n_features=3)
     with pytest.raises(ValueError, match="eras"):
