@@ -21,6 +21,18 @@ def check_count(value, name, caller, *, least=1):
         )
 
 
+def check_predicts(estimator, caller):
+    """Raise if what is to predict is no estimator, such as a list of them."""
+    if isinstance(estimator, type) or not hasattr(estimator, "predict"):
+        given = f"the class {estimator.__name__}" if isinstance(estimator, type) else ""
+        raise TypeError(
+            f"{caller}: estimator must be one fitted estimator that predicts, such as a "
+            "regressor or a Pipeline that ends in one. Got "
+            f"{given or type(estimator).__name__}. Of several models, pass the "
+            "predictions as columns to from_predictions."
+        )
+
+
 def check_panels(panels, allowed, caller):
     """Get the panels to draw, one or several, as a tuple of names."""
     panels = (panels,) if isinstance(panels, str) else tuple(panels)

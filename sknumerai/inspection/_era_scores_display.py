@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from sknumerai.inspection._checks import check_panels
+from sknumerai.inspection._checks import check_panels, check_predicts
 from sknumerai.inspection._era_axis import EraAxis, by_era_numbers
 from sknumerai.inspection._era_metrics import check_metrics, score_eras
 from sknumerai.inspection._era_scores_panels import (
@@ -226,6 +226,9 @@ class EraScoresDisplay(Display):
         MissingErasError
             If no eras are found.
 
+        TypeError
+            If `estimator` does not predict.
+
         ValueError
             See :meth:`from_predictions`.
 
@@ -235,6 +238,7 @@ class EraScoresDisplay(Display):
             If it was fitted to some of the eras.
         """
         caller = f"{cls.__name__}.from_estimator"
+        check_predicts(estimator, caller)
         rows = ScoredRows(estimator, X, y, groups, caller)
         if rows.n_not_finite:
             raise ValueError(rows.say_not_finite())

@@ -5,7 +5,7 @@
 import numpy as np
 import pandas as pd
 
-from sknumerai.inspection._checks import check_count, check_panels
+from sknumerai.inspection._checks import check_count, check_panels, check_predicts
 from sknumerai.inspection._era_axis import EraAxis, by_era_numbers
 from sknumerai.inspection._exposure_tables import exposure_tables
 from sknumerai.inspection._named_columns import as_models
@@ -232,6 +232,9 @@ class FeatureExposureDisplay(Display):
 
         Raises
         ------
+        TypeError
+            If `estimator` does not predict.
+
         ValueError
             See :meth:`from_predictions`.
 
@@ -241,6 +244,7 @@ class FeatureExposureDisplay(Display):
             If it was fitted to some of the eras.
         """
         caller = f"{cls.__name__}.from_estimator"
+        check_predicts(estimator, caller)
         eras = check_eras(
             groups, X, y, n_samples=len(X), allow_live=True, caller=caller
         )

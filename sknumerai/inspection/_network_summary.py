@@ -41,11 +41,11 @@ def network_summary(network, *, input_shape=None):
         If the estimator is not fitted, so that there are no layers yet.
 
     TypeError
-        If there is no network.
+        If there is no network, or it is a ScriptModule.
 
     ValueError
-        If the network does not take rows of that shape, or does not say of what shape
-        they are.
+        If the network does not take rows of that shape, does not say of what shape they
+        are, or cannot be copied.
 
     See Also
     --------

@@ -52,9 +52,17 @@ def summarize_module(module, input_shape, *, name=None, caller="network_summary"
 
     Raises
     ------
+    TypeError
+        If it is a ScriptModule, which does not tell of its operations.
+
     ValueError
-        If the network does not take such rows.
+        If the network does not take such rows, or cannot be copied.
     """
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(
+            f"{caller}: {type(module).__name__} holds compiled code, whose layers are "
+            "not called one by one. Pass the module that was scripted or traced."
+        )
     name = type(module).__name__ if name is None else name
     is_trained = {key: p.requires_grad for key, p in module.named_parameters()}
     with torch.random.fork_rng(devices=[]):
@@ -98,7 +106,7 @@ class _Trace:
 
 def _trace(module, input_shape, n_rows, caller):
     # a copy: hooks and modes would be seen by threads that predict beside
-    module = copy.deepcopy(module).cpu().eval()
+    module = _copy_of(module, caller).cpu().eval()
     for part in module.modules():
         # what they count or log is not the copy's; those before a call may make weights
         part._forward_hooks.clear()
@@ -136,6 +144,19 @@ def _trace(module, input_shape, n_rows, caller):
     ]
     _drop_unused_joins(trace)
     return trace
+
+
+def _copy_of(module, caller):
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:
+        raise ValueError(
+            f"{caller}: {type(module).__name__} cannot be copied (copy.deepcopy), and "
+            f"the rows are run through a copy: {error} Such as tensors with a history, "
+            "which are kept as attributes, are to be detached or deleted; the old "
+            "torch.nn.utils.weight_norm keeps one, "
+            "torch.nn.utils.parametrizations.weight_norm does not."
+        ) from error
 
 
 def _drop_unused_joins(trace):

@@ -8,7 +8,7 @@ from sklearn.metrics import mean_squared_error
 
 from sknumerai.datasets import make_numerai
 from sknumerai.exceptions import HorizonWarning, LeakageWarning, MissingErasError
-from sknumerai.inspection import EraScoresDisplay
+from sknumerai.inspection import EraScoresDisplay, FeatureExposureDisplay
 from sknumerai.metrics import (
     bmc_score,
     era_scores,
@@ -280,6 +280,15 @@ def test_live_eras_and_folds_of_a_walk_forward(scores):
 def test_bad_scores_get_a_sentence(given, error, match):
     with pytest.raises(error, match=match):
         EraScoresDisplay.from_scores(given, plot=False)
+
+
+@pytest.mark.parametrize("given", [[Ridge()], Ridge, {"one": Ridge()}, None])
+def test_what_does_not_predict_is_told(given, data):
+    said = "the class Ridge" if given is Ridge else type(given).__name__
+    for Display in (EraScoresDisplay, FeatureExposureDisplay):
+        match = rf"{Display.__name__}\.from_estimator: .*that predicts.* Got {said}\."
+        with pytest.raises(TypeError, match=match):
+            Display.from_estimator(given, data.data, data.target)
 
 
 def test_bad_parameters_get_a_sentence(data, models, scores, pyplot):

@@ -54,6 +54,23 @@ def test_counts_are_those_of_the_sources(module, n):
     assert said == [str(tuple(out.shape)) for out in outputs]
 
 
+def test_networks_that_cannot_be_copied_are_told():
+    network = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    network[0].kept = network[0](torch.rand(5, 3))
+    with pytest.raises(ValueError, match=r"Sequential cannot be copied.*detached"):
+        network_summary(network, input_shape=3)
+    network[0].kept = network[0].kept.detach()
+    assert network_summary(network, input_shape=3).n_parameters == 11
+
+
+# TODO remove, and the test, when torch has no scripts any more
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")
+def test_script_modules_are_told():
+    network = torch.jit.script(nn.Linear(3, 2))
+    with pytest.raises(TypeError, match=r"compiled code.*that was scripted"):
+        network_summary(network, input_shape=3)
+
+
 def test_parts_of_the_convolutional_autoencoder():
     layers = network_summary(ConvAutoencoder(310, 1)).layers
     part = layers.index.str.split(".").str[0]
