@@ -226,7 +226,7 @@ def _submit(args, path, out, client, model_id, number):
             source = hashlib.file_digest(file, "sha256").hexdigest()
     if source is not None and not args.replace:
         with Record(model_id, home).alone() as record:
-            before = sent_before(client, record, model_id, number)
+            before = sent_before(client, record, number)
         if before is not None and before.get("source") == source:
             return Bunch(**before, already_sent=True)
     clean, live = _predict(args, path, client, out)

@@ -175,7 +175,7 @@ def find_gaps(findings, inputs, coverage, scores):
             f"Left out: {count_of(n_missing, 'row')} of scored eras without a target.",
         )
     for model in inputs.models:
-        _say_missing(findings, inputs, model, coverage, scores)
+        _say_missing(findings, model, coverage, scores)
     for metric in scores.columns.unique("metric"):
         if metric != "corr" and scores[metric].isna().all(axis=None):
             why = ""
@@ -219,7 +219,7 @@ def find_gaps(findings, inputs, coverage, scores):
         )
 
 
-def _say_missing(findings, inputs, model, coverage, scores):
+def _say_missing(findings, model, coverage, scores):
     missing = coverage.at[("predictions", model), "n_missing"]
     if missing:
         findings.add(

@@ -9,7 +9,7 @@ from sknumerai.metrics._by_era import score_by_era
 from sknumerai.metrics._correlation import centered
 from sknumerai.metrics._cuts import MAX_MISSING
 from sknumerai.metrics._inputs import check_no_infinity
-from sknumerai.metrics._sides import Side, check_not_pooled
+from sknumerai.metrics._sides import Side, check_not_pooled, present_in_all
 from sknumerai.utils import (
     check_eras,
     gaussian_ranks,
@@ -230,11 +230,9 @@ def _weights(scores, neutralizers, sample_weight):
 
 
 def _covered_rows(label, rows, sides, caller):
-    masks = [side.present(rows) for side in sides]
-    masks = [mask for mask in masks if mask is not None]
-    if not masks:
+    mask = present_in_all(sides, rows)
+    if mask is None:
         return rows
-    mask = np.logical_and.reduce(masks)
     if mask.mean() < 1 - MAX_MISSING:
         raise ValueError(
             f"{caller}: {int(mask.sum())} of {len(rows)} rows of era {label} have "

@@ -90,7 +90,7 @@ class KnownPoliciesMixin:
         if number is None:
             raise ValueError("PayoutPolicy: the number of a round is needed. Got None.")
         number = check_count(number, "the number of a round")
-        return _find(cls, number, f"round {number}", "first_round", "last_round")
+        return _find(cls, number, f"round {number}", "first_round")
 
     @classmethod
     def for_date(cls, date):
@@ -120,7 +120,7 @@ class KnownPoliciesMixin:
         if date is None:
             raise ValueError("PayoutPolicy: a date is needed. Got None.")
         day = check_date(date, "date")
-        return _find(cls, day, f"{day}", "first_date", "last_date")
+        return _find(cls, day, f"{day}", "first_date")
 
     @classmethod
     def from_round_config(cls, round_config):
@@ -229,7 +229,7 @@ def _tc_policies(cls, corr, tc):
     return [cls(weights, horizon=20, **fields) for fields in CHOICE_RULES]
 
 
-def _find(cls, value, said, first, last):
+def _find(cls, value, said, first):
     policies = cls.known()
     for policy in reversed(policies):
         if getattr(policy, first) <= value:

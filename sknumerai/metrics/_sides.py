@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: BSD-3-Clause
 
+import numpy as np
 import pandas as pd
 
 from sknumerai.exceptions import MissingErasError
@@ -33,6 +34,13 @@ class Side(AlignedInput):
         """Values of rows that are present, as an array."""
         part = super().take(rows)
         return part[:, None] if part.ndim == 1 and self.name in MATRICES else part
+
+
+def present_in_all(sides, rows):
+    """Tell which rows all inputs have, as a mask; None where each has all of them."""
+    masks = [side.present(rows) for side in sides]
+    masks = [mask for mask in masks if mask is not None]
+    return np.logical_and.reduce(masks) if masks else None
 
 
 def check_not_pooled(side, scored, caller):

@@ -5,8 +5,6 @@
 import numpy as np
 from scipy.stats import rankdata
 
-OBJECTIVES = ("mean", "sharpe")
-
 
 def fold_objective(objective, scores):
     """Make one number of the scores of some folds.

@@ -14,7 +14,7 @@ from sknumerai.metrics._inputs import (
     check_target,
     find_eras,
 )
-from sknumerai.metrics._sides import Side, check_not_pooled
+from sknumerai.metrics._sides import Side, check_not_pooled, present_in_all
 from sknumerai.portfolio._stakes import StakeShares
 from sknumerai.portfolio._standard_scores import pull_back_scores, standard_scores
 from sknumerai.utils import ERA_LEVEL, gaussian_ranks, row_index, signed_power
@@ -200,11 +200,9 @@ def _era(target, pred, shares, N, v, label, caller):
 
 def _covered(rows, sides):
     """Rows that all side inputs have, or None where they are too few."""
-    masks = [side.present(rows) for side in sides]
-    masks = [mask for mask in masks if mask is not None]
-    if not masks:
+    mask = present_in_all(sides, rows)
+    if mask is None:
         return rows
-    mask = np.logical_and.reduce(masks)
     if mask.mean() < 1 - MAX_MISSING:
         return None
     rows = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows

@@ -105,7 +105,7 @@ def check_submission(predictions, live, *, tournament="classic"):
         )
     frame = _read(predictions, tournament)
     id_column, column = _columns(frame, tournament)
-    ids = _live_ids(live, id_column, tournament)
+    ids = _live_ids(live, id_column)
     _check_numbers(frame[column], column)
     try:
         checked = _validate(frame, ids, id_column, tournament)
@@ -222,7 +222,7 @@ def _check_numbers(values, column):
         )
 
 
-def _live_ids(live, id_column, tournament):
+def _live_ids(live, id_column):
     """The ids that must be predicted, in their order."""
     if isinstance(live, (str, Path)):
         live = read_table(live, CALLER)

@@ -74,6 +74,14 @@ class Record:
                 ) from error
         return entries
 
+    def settle(self, entry, submission_id):
+        """Save what became of an entry "sending": its id there, None if it is lost."""
+        if submission_id is None:
+            entry["state"] = "lost"
+        else:
+            entry.update(state="sent", submission_id=submission_id)
+        self.save(entry)
+
     def save(self, entry):
         """Add an entry, or replace the one of the same kind and file name."""
         entries = self.entries()

@@ -199,7 +199,7 @@ def submit(
         "source": source,
     }
     with Record(model_id, data_home).alone() as record:
-        before = sent_before(client, record, model_id, current.number)
+        before = sent_before(client, record, current.number)
         if before is not None and before["digest"] == entry["digest"]:
             if source is not None:
                 before["source"] = source
@@ -251,7 +251,7 @@ def live_ids(client, data_version, data_home):
     return pd.read_parquet(path, columns=[]).reset_index()
 
 
-def sent_before(client, record, model_id, number):
+def sent_before(client, record, number):
     """The last entry of a round that the server has, or None.
 
     A call that was cut off leaves an entry "sending": the server is asked about it.
@@ -260,12 +260,7 @@ def sent_before(client, record, model_id, number):
     mine = [e for e in entries if e["kind"] == "predictions" and e["round"] == number]
     if mine and mine[-1]["state"] == "sending":
         entry = mine[-1]
-        found = _find(client, entry)
-        if found is None:
-            entry["state"] = "lost"
-        else:
-            entry.update(state="sent", submission_id=found)
-        record.save(entry)
+        record.settle(entry, _find(client, entry))
     sent = [e for e in mine if e["state"] == "sent"]
     return sent[-1] if sent else None
 

@@ -262,12 +262,7 @@ def _uploaded_before(client, record, entry):
         if old["kind"] != "model":
             continue
         if old["state"] == "sending":
-            found = _find(client, old)
-            if found is None:
-                old["state"] = "lost"
-            else:
-                old.update(state="sent", submission_id=found)
-            record.save(old)
+            record.settle(old, _find(client, old))
         if old["state"] == "sent":
             if any(old.get(name) != entry[name] for name in same):
                 return None
