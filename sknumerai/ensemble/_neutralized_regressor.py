@@ -20,9 +20,10 @@ from sknumerai.preprocessing._neutralize_in_table import (
     reduce_in_table,
 )
 from sknumerai.preprocessing._residuals import residual_function
-from sknumerai.preprocessing._rows import like, read_columns
+from sknumerai.preprocessing._rows import read_columns
 from sknumerai.preprocessing._tables import find_eras, read_table
 from sknumerai.utils import era_gaussian_ranks
+from sknumerai.utils._frames import like
 from sknumerai.utils._old_state import keeps_old_state
 
 

@@ -23,9 +23,9 @@ from sknumerai.ensemble._members import (
 from sknumerai.model_selection._folds import as_slice
 from sknumerai.preprocessing import residualize_target
 from sknumerai.preprocessing._feature_groups import positions_of
-from sknumerai.preprocessing._rows import like
 from sknumerai.preprocessing._tables import columns_of, read_table
 from sknumerai.utils import ERA_LEVEL, has_eras
+from sknumerai.utils._frames import like
 from sknumerai.utils._old_state import keeps_old_state
 
 

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-import pandas as pd
 
 from sknumerai.metrics._by_era import score_by_era
 from sknumerai.metrics._correlation import centered
@@ -18,6 +17,7 @@ from sknumerai.utils import (
     same_rows,
     signed_power,
 )
+from sknumerai.utils._frames import like
 
 
 def alpha_score(
@@ -209,11 +209,7 @@ def neutralized_weights(
                 constant = (scores == scores[:1]).all(axis=0) | (size == 0)
                 weights /= np.where(constant, np.nan, size)
             out[np.ix_(rows[known], columns)] = weights
-    if isinstance(y_pred, pd.DataFrame):
-        return pd.DataFrame(out, index=y_pred.index, columns=y_pred.columns)
-    if isinstance(y_pred, pd.Series):
-        return pd.Series(out[:, 0], index=y_pred.index, name=y_pred.name)
-    return out[:, 0] if np.ndim(y_pred) == 1 else out
+    return like(y_pred, out)
 
 
 def alpha_of(target, pred, neutralizers, sample_weight):

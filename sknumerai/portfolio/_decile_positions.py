@@ -7,6 +7,7 @@ import pandas as pd
 
 from sknumerai.portfolio._era_inputs import check_matrix
 from sknumerai.utils import check_eras, one_era
+from sknumerai.utils._frames import like
 
 
 def decile_positions(
@@ -87,11 +88,7 @@ def decile_positions(
             out[order[-size:], j] = weight
             if not long_only:
                 out[order[:size], j] = -weight
-    if isinstance(scores, pd.DataFrame):
-        return pd.DataFrame(out, index=scores.index, columns=scores.columns)
-    if isinstance(scores, pd.Series):
-        return pd.Series(out[:, 0], index=scores.index, name=scores.name)
-    return out[:, 0] if np.ndim(scores) == 1 else out
+    return like(scores, out)
 
 
 def _check_scores(scores, label, caller):

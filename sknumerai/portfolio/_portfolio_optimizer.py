@@ -5,13 +5,13 @@
 from numbers import Integral, Real
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from sknumerai.portfolio._era_inputs import check_matrix
 from sknumerai.portfolio._era_problems import EraProblems, warn_unconverged
 from sknumerai.portfolio._standard_scores import standard_scores
+from sknumerai.utils._frames import like
 
 
 class PortfolioOptimizer(BaseEstimator):
@@ -231,8 +231,4 @@ class PortfolioOptimizer(BaseEstimator):
                 warm = problem.solve(a, warm)
                 warn_unconverged(warm, label, caller)
                 out[rows, j] = self.gross * warm.weights
-        if isinstance(scores, pd.DataFrame):
-            return pd.DataFrame(out, index=scores.index, columns=scores.columns)
-        if isinstance(scores, pd.Series):
-            return pd.Series(out[:, 0], index=scores.index, name=scores.name)
-        return out[:, 0] if np.ndim(scores) == 1 else out
+        return like(scores, out)

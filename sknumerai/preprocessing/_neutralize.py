@@ -10,8 +10,9 @@ import pandas as pd
 
 from sknumerai.preprocessing._feature_groups import positions_of_groups
 from sknumerai.preprocessing._residuals import residual_function, residuals_of_top
-from sknumerai.preprocessing._rows import each_era, like, read_columns
+from sknumerai.preprocessing._rows import each_era, read_columns
 from sknumerai.utils import same_rows
+from sknumerai.utils._frames import like
 
 
 def neutralize(

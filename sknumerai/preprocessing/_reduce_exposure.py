@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 
-from sknumerai.preprocessing._rows import each_era, like, read_columns
+from sknumerai.preprocessing._rows import each_era, read_columns
 from sknumerai.utils import least_squares_residuals, same_rows, unit_columns
+from sknumerai.utils._frames import like
 
 # What is aimed at is below the limit by this share of it, so that rounding and the
 # tolerance of the lasso do not carry it over.

@@ -5,8 +5,9 @@
 import numpy as np
 
 from sknumerai.preprocessing._neutralize import check_proportion
-from sknumerai.preprocessing._rows import each_era, like, read_columns
+from sknumerai.preprocessing._rows import each_era, read_columns
 from sknumerai.utils import least_squares_residuals, same_rows
+from sknumerai.utils._frames import like
 
 
 def residualize_target(y, by, *, groups=None, proportion=1.0):

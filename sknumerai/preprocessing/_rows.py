@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-import pandas as pd
 
 from sknumerai.utils import (
     ERA_LEVEL,
@@ -56,17 +55,6 @@ def read_columns(values, name, caller):
             "Write NaN where there is no value."
         )
     return matrix.astype(np.float64, order="C")
-
-
-def like(values, matrix):
-    """The matrix in the form of what was given: vector or matrix, pandas or not."""
-    if isinstance(values, pd.DataFrame):
-        return pd.DataFrame(
-            matrix, index=values.index, columns=values.columns, copy=False
-        )
-    if isinstance(values, pd.Series):
-        return pd.Series(matrix[:, 0], index=values.index, name=values.name, copy=False)
-    return matrix[:, 0] if np.ndim(values) == 1 else matrix
 
 
 def each_era(columns, others, groups, names, caller, *, gaps=False, verbose=0):

@@ -42,3 +42,14 @@ def with_index_of(X, values, columns):
     if not isinstance(X, pd.DataFrame):
         return values
     return pd.DataFrame(values, index=X.index, columns=np.asarray(columns), copy=False)
+
+
+def like(values, matrix):
+    """The matrix in the form of what was given: vector or matrix, pandas or not."""
+    if isinstance(values, pd.DataFrame):
+        return pd.DataFrame(
+            matrix, index=values.index, columns=values.columns, copy=False
+        )
+    if isinstance(values, pd.Series):
+        return pd.Series(matrix[:, 0], index=values.index, name=values.name, copy=False)
+    return matrix[:, 0] if np.ndim(values) == 1 else matrix
