@@ -144,6 +144,7 @@ def run(args):
             policy=policy,
             horizon=getattr(args, "horizon", None),
             title=args.title,
+            verbose=int(sys.stderr.isatty()),
         )
     path = report.save(out)
     summary = report.tables["summary"].loc["corr", [*SHOWN, "n_eras"]]

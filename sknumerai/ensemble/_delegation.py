@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from inspect import signature
+from numbers import Integral
 
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin
@@ -13,8 +14,11 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
+from sklearn.utils.validation import _num_samples
 
+from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.model_selection._folds import split_rows
+from sknumerai.utils import check_eras
 
 
 class DelegatingRegressor(RegressorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -106,7 +110,8 @@ def split_folds(owner, name, X, y, groups, params):
     Parameters
     ----------
     owner : estimator
-        The ensemble. Its `cv` is read as scikit-learn reads it.
+        The ensemble. Its `cv` is read as scikit-learn reads it, but for a number where
+        rows have eras: so many splits of GroupTimeSeriesSplit, as elsewhere here.
 
     name : str
         What its router calls the splitter.
@@ -130,11 +135,17 @@ def split_folds(owner, name, X, y, groups, params):
     ValueError
         If there is none.
     """
-    split = {"groups": groups}
+    split, caller = {"groups": groups}, f"{type(owner).__name__}.fit"
+    cv = owner.cv
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
+        eras = check_eras(groups, X, y, n_samples=_num_samples(X), caller=caller)
+        if eras is not None and eras.n_eras > 1:
+            # it takes eras by itself: no request for them is needed
+            return split_rows(GroupTimeSeriesSplit(int(cv)), X, y, split)
     if get_config()["enable_metadata_routing"]:
         given = params if groups is None else {**params, "groups": groups}
         split = process_routing(owner, "fit", **given)[name].split if given else {}
-    folds = split_rows(check_cv(owner.cv), X, y, split)
+    folds = split_rows(check_cv(cv), X, y, split)
     if not folds:
-        raise ValueError(f"{type(owner).__name__}.fit: cv holds no splits.")
+        raise ValueError(f"{caller}: cv holds no splits.")
     return folds

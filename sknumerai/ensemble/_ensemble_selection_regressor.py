@@ -36,10 +36,11 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
         Regressors to choose among and their names; "drop" leaves one out.
 
     cv : int, splitter or iterable
-        Folds, as scikit-learn takes them; for eras a splitter such as
-        :class:`sknumerai.model_selection.GroupTimeSeriesSplit`. Rows that no fold tests
-        have no say; of rows that several folds test the last prediction counts. A number
-        of folds cuts rows, and keeps no embargo.
+        Folds, as scikit-learn takes them, such as a
+        :class:`sknumerai.model_selection.GroupTimeSeriesSplit`. A number is so many
+        splits of that, whose embargo y's name tells; where rows have no eras, of
+        ``KFold``. Rows that no fold tests have no say; of rows that several folds test
+        the last prediction counts.
 
     method : {"greedy", "exhaustive"}, default="greedy"
         Adds one regressor after the other, with repetition, or tries every combination
@@ -71,7 +72,8 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
         :func:`joblib.parallel_config` says.
 
     verbose : bool, default=False
-        Whether to show a progress bar over the estimators of each fold.
+        Whether to show a progress bar over the estimators of each fold, and one over
+        the averages that are tried if that takes more than two seconds.
 
     Attributes
     ----------
@@ -87,6 +89,10 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
     selection_ : Bunch
         What :func:`select_ensemble` found: the score of every step or combination, on
         the rows that it was chosen by.
+
+    eras_seen_ : ndarray of shape (n_eras,)
+        Numbers of the eras that were learned from, if there were any: scores of these
+        are warned of.
 
     n_features_in_ : int
         Number of features.
@@ -216,6 +222,7 @@ class EnsembleSelectionRegressor(RankAveragingRegressor):
             max_models=self.max_models,
             n_steps=self.n_steps,
             min_gain=self.min_gain,
+            verbose=self.verbose,
         )
         weights = self.selection_.weights
         self.weights_ = weights[weights > 0].to_numpy()

@@ -16,9 +16,11 @@ from sknumerai.ensemble._averaging import (
 )
 from sknumerai.ensemble._delegation import params_of, split_folds
 from sknumerai.ensemble._members import (
+    check_same_rows,
     check_weights,
     fit_members,
     read_rows,
+    remember_eras,
 )
 from sknumerai.utils._old_state import keeps_old_state
 
@@ -36,9 +38,10 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
         Regressor to fit.
 
     cv : int, splitter or iterable
-        Folds, as scikit-learn takes them; for eras a splitter such as
-        :class:`sknumerai.model_selection.GroupTimeSeriesSplit`. Only training rows are
-        used; with `valid_size` of that splitter they end with the validation eras, of
+        Folds, as scikit-learn takes them, such as a
+        :class:`sknumerai.model_selection.GroupTimeSeriesSplit`. A number is so many
+        splits of that, whose embargo y's name tells; where rows have no eras, of
+        ``KFold``. Only training rows are used; with `valid_size` of that splitter they end with the validation eras, of
         which networks cut off their own.
 
     last : int, default=None
@@ -73,6 +76,10 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
 
     weights_ : ndarray of shape (n_folds * n_seeds,)
         Weight of each, of sum 1.
+
+    eras_seen_ : ndarray of shape (n_eras,)
+        Numbers of the eras that were learned from, if there were any: scores of these
+        are warned of.
 
     n_features_in_ : int
         Number of features.
@@ -174,6 +181,11 @@ class FoldAveragingRegressor(BaseAveragingRegressor):
                 f"{caller}: last={self.last} is more than the {len(folds)} folds of cv."
             )
         folds = folds[-self.last :] if self.last else folds
+        eras = check_same_rows(X, y, groups, caller)
+        learned = np.zeros(len(y), dtype=bool)
+        for train in folds:
+            learned[train] = True
+        remember_eras(self, eras, learned)
         weights = check_weights(self.weights, len(folds), caller, "folds")
         params = params_of(self, "fit", self.estimator, groups, fit_params)
         tasks = []

@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 
 from sknumerai.preprocessing._tables import read_table
 from sknumerai.utils import check_eras, era_gaussian_ranks, era_normalized_ranks
+from sknumerai.utils._eras import LIVE_ERA
 from sknumerai.utils._shared_data import Sent, SharedData
 
 RANKS = {"uniform": era_normalized_ranks, "gaussian": era_gaussian_ranks}
@@ -26,7 +27,7 @@ def read_rows(estimator, X, y, groups, caller, *, allow_gaps=False):
     Parameters
     ----------
     estimator : estimator
-        Learns names and number of features.
+        Learns names and number of features, and the eras.
 
     X : array-like of shape (n_samples, n_features)
         Features.
@@ -59,14 +60,36 @@ def read_rows(estimator, X, y, groups, caller, *, allow_gaps=False):
     """
     X = read_table(estimator, X, reset=True)
     y = check_target(y, caller, allow_gaps=allow_gaps)
-    check_same_rows(X, y, groups, caller)
+    remember_eras(estimator, check_same_rows(X, y, groups, caller))
     return X, y
 
 
 def check_same_rows(X, y, groups, caller):
-    """Check that features, targets and eras are of the same rows."""
+    """Check that features, targets and eras are of the same rows; return the eras."""
     check_consistent_length(X, y)
-    check_eras(groups, X, y, n_samples=_num_samples(X), allow_live=True, caller=caller)
+    n_samples = _num_samples(X)
+    return check_eras(groups, X, y, n_samples=n_samples, allow_live=True, caller=caller)
+
+
+def remember_eras(owner, eras, rows=None):
+    """Keep the numbers of the eras that were learned from: members may not know them.
+
+    Parameters
+    ----------
+    owner : estimator
+        The ensemble, whose `eras_seen_` they are.
+
+    eras : Eras or None
+        Of all rows. Without any, those of an earlier fit are forgotten.
+
+    rows : slice or ndarray, default=None
+        The rows that were learned from; None for all.
+    """
+    vars(owner).pop("eras_seen_", None)
+    if eras is not None:
+        codes = slice(None) if rows is None else np.unique(eras.codes[rows])
+        numbers = eras.numbers[codes]
+        owner.eras_seen_ = numbers[numbers != LIVE_ERA]
 
 
 def check_target(y, caller, *, allow_gaps=False):

@@ -76,6 +76,10 @@ default="auto"
     target_names_ : list
         Names of the targets, or their positions where they have none.
 
+    eras_seen_ : ndarray of shape (n_eras,)
+        Numbers of the eras that were learned from, if there were any: scores of these
+        are warned of.
+
     n_features_in_ : int
         Number of features.
 

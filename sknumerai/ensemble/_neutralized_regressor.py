@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.ensemble._delegation import DelegatingRegressor, params_of
-from sknumerai.ensemble._members import check_same_rows, check_target
+from sknumerai.ensemble._members import check_same_rows, check_target, remember_eras
 from sknumerai.preprocessing._feature_groups import column_names, positions_of_either
 from sknumerai.preprocessing._neutralize import check_proportion
 from sknumerai.preprocessing._neutralize_in_table import (
@@ -68,10 +68,18 @@ class NeutralizedRegressor(DelegatingRegressor):
         Fitted with "cuda", the CPU computes where there is none, as where an exported
         model runs.
 
+    verbose : bool, default=False
+        Whether a progress bar over the eras appears if neutralizing takes more than two
+        seconds.
+
     Attributes
     ----------
     estimator_ : estimator
         The fitted regressor.
+
+    eras_seen_ : ndarray of shape (n_eras,)
+        Numbers of the eras that were learned from, if there were any: scores of these
+        are warned of.
 
     n_features_in_ : int
         Number of features.
@@ -107,6 +115,7 @@ class NeutralizedRegressor(DelegatingRegressor):
         "max_exposure": [Interval(Real, 0, 1, closed="both"), None],
         "normalize": ["boolean"],
         "device": [str, None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -120,6 +129,7 @@ class NeutralizedRegressor(DelegatingRegressor):
         max_exposure=None,
         normalize=False,
         device=None,
+        verbose=False,
     ):
         self.estimator = estimator
         self.features = features
@@ -129,6 +139,7 @@ class NeutralizedRegressor(DelegatingRegressor):
         self.max_exposure = max_exposure
         self.normalize = normalize
         self.device = device
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
     @keeps_old_state
@@ -158,7 +169,7 @@ class NeutralizedRegressor(DelegatingRegressor):
         caller = f"{type(self).__name__}.fit"
         read_table(self, X, reset=True)
         check_target(y, caller)
-        check_same_rows(X, y, groups, caller)
+        remember_eras(self, check_same_rows(X, y, groups, caller))
         full = not isinstance(self.proportion, Mapping) and self.proportion == 1
         if self.max_exposure is not None and (self.top_k is not None or not full):
             raise ValueError(
@@ -203,9 +214,11 @@ class NeutralizedRegressor(DelegatingRegressor):
         eras = find_eras(self, groups, X, None, len(values))
         if self.normalize:
             values = era_gaussian_ranks(values, eras)
+        # absent in older pickles
+        verbose = getattr(self, "verbose", False)
         if self.max_exposure is not None:
             reduce_in_table(
-                values, table, self._groups, eras, self.max_exposure, caller
+                values, table, self._groups, eras, self.max_exposure, caller, verbose
             )
             return like(pred, values)
         means = [_means(values[rows]) for rows in eras.rows()]
@@ -218,6 +231,7 @@ class NeutralizedRegressor(DelegatingRegressor):
             residuals=self._residuals,
             top_k=self.top_k,
             caller=caller,
+            verbose=verbose,
         )
         for rows, mean in zip(eras.rows(), means):
             values[rows] += mean - _means(values[rows])

@@ -22,6 +22,7 @@ from sknumerai.ensemble._members import (
     check_target,
     check_weights,
     fit_members,
+    remember_eras,
 )
 from sknumerai.preprocessing._tables import find_eras
 from sknumerai.utils import refuse_era_column
@@ -65,6 +66,10 @@ class RankAveragingRegressor(VotingRegressor):
 
     named_estimators_ : Bunch
         The fitted regressors by name.
+
+    eras_seen_ : ndarray of shape (n_eras,)
+        Numbers of the eras that were learned from, if there were any: scores of these
+        are warned of.
 
     n_features_in_ : int
         Number of features.
@@ -250,7 +255,7 @@ class RankAveragingRegressor(VotingRegressor):
         if not hasattr(X, "iloc"):
             X = check_array(X, dtype="numeric", ensure_all_finite="allow-nan")
         y = check_target(y, caller)
-        check_same_rows(X, y, groups, caller)
+        remember_eras(self, check_same_rows(X, y, groups, caller))
         return X, y
 
     def _fit_all(self, used, X, y, params, rows=None):

@@ -18,6 +18,7 @@ from sknumerai.ensemble._members import (
     check_same_rows,
     check_target,
     refuse_gaps,
+    remember_eras,
     rows_of_params,
 )
 from sknumerai.model_selection._folds import as_slice
@@ -58,10 +59,18 @@ class ResidualTargetRegressor(DelegatingRegressor):
     proportion : float, default=1.0
         Share of the fit to subtract, from 0 to 1.
 
+    verbose : bool, default=False
+        Whether a progress bar over the eras appears if taking the fit out of the
+        target takes more than two seconds.
+
     Attributes
     ----------
     estimator_ : estimator
         The fitted regressor. It is all that predicts.
+
+    eras_seen_ : ndarray of shape (n_eras,)
+        Numbers of the eras that were learned from, if there were any: scores of these
+        are warned of.
 
     n_features_in_ : int
         Number of features.
@@ -95,12 +104,14 @@ class ResidualTargetRegressor(DelegatingRegressor):
         "estimator": [HasMethods(["fit", "predict"])],
         "by": [StrOptions({"X"}), "array-like", None, _NotStored],
         "proportion": [Interval(Real, 0, 1, closed="both")],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, estimator, by=None, *, proportion=1.0):
+    def __init__(self, estimator, by=None, *, proportion=1.0, verbose=False):
         self.estimator = estimator
         self.by = by
         self.proportion = proportion
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
     @keeps_old_state
@@ -136,9 +147,10 @@ class ResidualTargetRegressor(DelegatingRegressor):
             )
         table = read_table(self, X, reset=True)
         y = check_target(y, caller, allow_gaps=True)
-        check_same_rows(table, y, groups, caller)
+        eras = check_same_rows(table, y, groups, caller)
         target = self._residual(table, y, groups, caller)
         rows = _rows_with(target, y, caller)
+        remember_eras(self, eras, rows)
         params = {"groups": groups, **fit_params}
         if rows is not None:
             X, target = _safe_indexing(X, rows), _safe_indexing(target, rows)
@@ -204,10 +216,13 @@ class ResidualTargetRegressor(DelegatingRegressor):
                 np.asarray(by),
                 groups=None if groups is None else np.asarray(groups),
                 proportion=self.proportion,
+                verbose=self.verbose,
             )
             # networks read the horizon from its name
             return like(y, residual.reshape(len(residual), -1))
-        return residualize_target(y, by, groups=groups, proportion=self.proportion)
+        return residualize_target(
+            y, by, groups=groups, proportion=self.proportion, verbose=self.verbose
+        )
 
     def _columns(self, table, caller):
         if np.ndim(self.by) != 1:

@@ -58,6 +58,10 @@ class SeedAveragingRegressor(BaseAveragingRegressor):
     weights_ : ndarray of shape (n_seeds,)
         All the same.
 
+    eras_seen_ : ndarray of shape (n_eras,)
+        Numbers of the eras that were learned from, if there were any: scores of these
+        are warned of.
+
     n_features_in_ : int
         Number of features.
 

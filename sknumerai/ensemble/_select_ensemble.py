@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sknumerai.ensemble._members import RANKS
 from sknumerai.metrics import numerai_corr_score
 from sknumerai.utils import check_eras, one_era
+from sknumerai.utils._progress import NoBar, bar_of
 
 # Averages scored in one call of the metric, which sorts each
 AT_ONCE = 64
@@ -31,6 +32,7 @@ def select_ensemble(
     n_steps=30,
     n_initial=1,
     min_gain=0.0,
+    verbose=1,
 ):
     """Choose the models whose average scores best, and their weights.
 
@@ -85,6 +87,10 @@ def select_ensemble(
     min_gain : float, default=0.0
         Of two choices the one with fewer models is taken if the other does not score
         better by more than this.
+
+    verbose : int, default=1
+        Whether a progress bar over the averages that are tried appears if it takes more
+        than two seconds.
 
     Returns
     -------
@@ -143,9 +149,14 @@ def select_ensemble(
     if not min_gain >= 0:
         raise ValueError(f"{caller}: min_gain must be 0 or more. Got {min_gain!r}.")
     if method == "greedy":
-        steps = _greedy(values, single, score, most, n_steps, min(n_initial, most))
+        n_initial = min(n_initial, most)
+        n_tried = (n_steps - n_initial) * len(single)
+        with bar_of(n_tried, caller, verbose, unit="average") as score.bar:
+            steps = _greedy(values, single, score, most, n_steps, n_initial)
     else:
-        steps = _exhaustive(values, score, most, caller)
+        subsets = _subsets(table.shape[1], most, caller)
+        with bar_of(len(subsets), caller, verbose, unit="average") as score.bar:
+            steps = _exhaustive(values, score, subsets)
     best = _best(steps, min_gain)
     weights = np.zeros(table.shape[1])
     for model, count in steps[best][0].items():
@@ -166,6 +177,7 @@ class _Score:
     def __init__(self, metric, y, eras, aggregate):
         self.metric, self.y, self.aggregate = metric, y, aggregate
         self.groups, self.scored = eras.codes, None
+        self.bar = NoBar()
 
     def __call__(self, averages):
         # sums of ranks tie, and rounding must not tell them apart
@@ -189,6 +201,7 @@ class _Score:
         scores = np.nan_to_num(scores[:, ~none], nan=0.0)
         found = np.full(n_models, np.nan)
         found[~none] = [self._of(column) for column in scores.T]
+        self.bar.update(n_models)
         return found
 
     def _of(self, scores):
@@ -254,10 +267,15 @@ def _greedy(values, single, score, most, n_steps, n_initial):
     order = np.argsort(np.nan_to_num(-single, nan=np.inf), kind="stable")
     counts = Counter(int(model) for model in order[:n_initial])
     total = values[:, order[:n_initial]].sum(axis=1)
-    begin = single[order[0]] if n_initial == 1 else score(total[:, None])[0]
+    begin = single[order[0]]
+    if n_initial > 1:
+        score.bar.total += 1
+        begin = score(total[:, None])[0]
     steps = [(dict(counts), begin)]
     for n in range(n_initial, n_steps):
         allowed = sorted(counts) if len(counts) == most else range(len(single))
+        # fewer are tried than was said
+        score.bar.total -= len(single) - len(allowed)
         found = np.full(len(single), np.nan)
         for part in _parts(list(allowed)):
             found[part] = score((total[:, None] + values[:, part]) / (n + 1))
@@ -270,9 +288,8 @@ def _greedy(values, single, score, most, n_steps, n_initial):
     return steps
 
 
-def _exhaustive(values, score, most, caller):
+def _subsets(n_models, most, caller):
     """Every combination of up to so many models, smaller ones first."""
-    n_models = values.shape[1]
     subsets = []
     for size in range(1, most + 1):
         for subset in combinations(range(n_models), size):
@@ -283,9 +300,14 @@ def _exhaustive(values, score, most, caller):
                     f"combinations of up to {most}. Use method='greedy', a smaller "
                     "max_models, or fewer models."
                 )
+    return subsets
+
+
+def _exhaustive(values, score, subsets):
+    """The score of each combination."""
     steps = []
     for part in _parts(subsets):
-        chosen = np.zeros((n_models, len(part)))
+        chosen = np.zeros((values.shape[1], len(part)))
         for j, subset in enumerate(part):
             chosen[list(subset), j] = 1 / len(subset)
         found = score(values @ chosen)

@@ -51,6 +51,7 @@ def diagnostics_report(
     random_state=0,
     title="Diagnostics",
     path=None,
+    verbose=1,
 ):
     """Report how good one or several models are, on one HTML page.
 
@@ -122,6 +123,10 @@ def diagnostics_report(
 
     path : str or path-like, default=None
         File to write the page to. By default it is not written.
+
+    verbose : int, default=1
+        Whether progress bars over the eras, models and resamples appear where one takes
+        more than two seconds: feature-neutral scores, exposures and intervals.
 
     Returns
     -------
@@ -213,6 +218,7 @@ def diagnostics_report(
         "horizon": inputs.horizon,
         "n_resamples": n_resamples,
         "random_state": random_state,
+        "verbose": verbose,
     }
     tables, exposures = _compute(inputs, policy, options)
     findings = _find(inputs, tables, training, policy, confidence_level)
@@ -255,7 +261,7 @@ def _check_options(confidence_level, n_resamples, title):
 
 def _compute(inputs, policy, options):
     """All tables, and the display of exposures."""
-    scores = era_score_table(inputs, policy)
+    scores = era_score_table(inputs, policy, options["verbose"])
     tables = {
         "summary": summary_table(scores, options),
         "comparison": comparison_table(scores, inputs.baseline, options),
@@ -266,7 +272,7 @@ def _compute(inputs, policy, options):
     }
     exposures = None
     if "features" in inputs.sides and n_covered_eras(inputs, "features"):
-        tables["exposure"], exposures = exposure_table(inputs)
+        tables["exposure"], exposures = exposure_table(inputs, options["verbose"])
     return {name: t for name, t in tables.items() if t is not None}, exposures
 
 

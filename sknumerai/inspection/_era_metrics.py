@@ -105,7 +105,7 @@ def score_eras(metric, y_true, y_pred, sides, more, caller):
 
     more : dict of str to object
         Further parameters of metrics, which get those that they have: the eras as
-        "groups", "min_coverage" and "policy".
+        "groups", "min_coverage", "policy" and "verbose".
 
     caller : str
         Name to begin messages with.

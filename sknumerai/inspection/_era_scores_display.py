@@ -171,6 +171,7 @@ class EraScoresDisplay(Display):
         policy=None,
         min_coverage=1.0,
         name=None,
+        verbose=1,
         plot=True,
         ax=None,
         **plot_params,
@@ -206,6 +207,10 @@ class EraScoresDisplay(Display):
 
         name : str, default=None
             What to call it. By default its class.
+
+        verbose : int, default=1
+            Whether a progress bar over the eras appears where a metric takes more than
+            two seconds.
 
         plot : bool, default=True
             Whether to draw now.
@@ -253,6 +258,7 @@ class EraScoresDisplay(Display):
             features=features,
             policy=policy,
             min_coverage=min_coverage,
+            verbose=verbose,
             plot=plot,
             ax=ax,
             **plot_params,
@@ -271,6 +277,7 @@ class EraScoresDisplay(Display):
         features=None,
         policy=None,
         min_coverage=1.0,
+        verbose=1,
         plot=True,
         ax=None,
         **plot_params,
@@ -311,6 +318,10 @@ class EraScoresDisplay(Display):
         min_coverage : float, default=1.0
             Share of the eras that third inputs must cover, see :func:`mmc_score`.
 
+        verbose : int, default=1
+            Whether a progress bar over the eras appears where a metric takes more than
+            two seconds.
+
         plot : bool, default=True
             Whether to draw now. Without, matplotlib is not needed.
 
@@ -348,7 +359,12 @@ class EraScoresDisplay(Display):
             caller=caller,
         )
         groups = pd.Categorical.from_codes(eras.codes, eras.labels)
-        more = {"groups": groups, "min_coverage": min_coverage, "policy": policy}
+        more = {
+            "groups": groups,
+            "min_coverage": min_coverage,
+            "policy": policy,
+            "verbose": verbose,
+        }
         scores = {
             name: score_eras(metric, y_true, y_pred, sides, more, caller)
             for name, metric in check_metrics(metrics, sides, caller).items()

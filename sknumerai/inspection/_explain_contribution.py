@@ -15,6 +15,7 @@ from sknumerai.inspection._checks import check_choice
 from sknumerai.inspection._contribution_display import ContributionDisplay
 from sknumerai.inspection._contribution_table import contribution_table
 from sknumerai.utils import import_optional
+from sknumerai.utils._progress import bar_of
 
 # With fewer rounds, blocks are drawn of rows.
 MIN_ROUNDS = 5
@@ -58,6 +59,7 @@ def explain_contribution(
     n_folds=10,
     ebm_params=None,
     random_state=None,
+    verbose=1,
 ):
     """Explain contributions of models by other metrics of the same rounds.
 
@@ -112,6 +114,10 @@ def explain_contribution(
 
     random_state : int, RandomState instance or None, default=None
         Seed.
+
+    verbose : int, default=1
+        Whether a progress bar over the steps of boosting appears if it takes more than
+        two seconds; with ``n_jobs=1``, the default of `ebm_params`, and no `callback`.
 
     Returns
     -------
@@ -185,21 +191,41 @@ def explain_contribution(
     )
     rng = check_random_state(random_state)
     held_out = _held_out(table, n_folds, rng)
+    pairs = _pairs(interactions, table.names, caller)
     ebm = glassbox.ExplainableBoostingRegressor(
         **params,
         feature_names=table.names,
         feature_types=["continuous"] * len(table.names),
-        interactions=_pairs(interactions, table.names, caller),
+        interactions=pairs,
         outer_bags=held_out.shape[1],
         random_state=int(rng.randint(2**31 - 1)),
     )
     # 1: learned from, -1: held out
     bags = np.where(held_out, -1, 1).astype(np.int8)
-    with warnings.catch_warnings():
+    # a step of each machine learns one term
+    n_terms = len(table.names) + (pairs if isinstance(pairs, int) else len(pairs))
+    n_steps = n_terms * params["max_rounds"] * held_out.shape[1]
+    # processes cannot tell a bar what they have done
+    shown = verbose and params["n_jobs"] == 1 and "callback" not in params
+    bar = bar_of(n_steps, caller, shown, unit="step")
+    with bar as bar, warnings.catch_warnings():
+        if shown:
+            ebm.set_params(callback=_Step(bar))
         # that interpret's figures do not show missing values: ours do
         warnings.filterwarnings("ignore", message="Missing values detected")
         ebm.fit(table.values, table.contributions, bags=bags)
     return _display(BoostedTerms(ebm, table.names), table, held_out)
+
+
+class _Step:
+    """Tells a bar of each step, and lets boosting go on."""
+
+    def __init__(self, bar):
+        self.bar = bar
+
+    def __call__(self, bag, step, progress, score):
+        self.bar.update()
+        return False
 
 
 def _pairs(interactions, names, caller):

@@ -185,6 +185,7 @@ class FeatureExposureDisplay(Display):
         features=None,
         method="pearson",
         name=None,
+        verbose=1,
         plot=True,
         ax=None,
         **plot_params,
@@ -215,6 +216,10 @@ class FeatureExposureDisplay(Display):
 
         name : str, default=None
             What to call it. By default its class.
+
+        verbose : int, default=1
+            Whether a progress bar over the eras appears if it takes more than two
+            seconds.
 
         plot : bool, default=True
             Whether to draw now.
@@ -272,6 +277,7 @@ class FeatureExposureDisplay(Display):
             features,
             groups=labels,
             method=method,
+            verbose=verbose,
             plot=plot,
             ax=ax,
             **plot_params,
@@ -287,6 +293,7 @@ class FeatureExposureDisplay(Display):
         groups=None,
         method="pearson",
         min_coverage=1.0,
+        verbose=1,
         plot=True,
         ax=None,
         **plot_params,
@@ -313,6 +320,10 @@ class FeatureExposureDisplay(Display):
 
         min_coverage : float, default=1.0
             Share of the eras that `features` must cover, see :func:`mmc_score`.
+
+        verbose : int, default=1
+            Whether a progress bar over the eras appears if it takes more than two
+            seconds.
 
         plot : bool, default=True
             Whether to draw now. Without, matplotlib is not needed.
@@ -364,6 +375,7 @@ class FeatureExposureDisplay(Display):
                 groups=groups,
                 method=method,
                 min_coverage=min_coverage,
+                verbose=verbose,
             )
         )
         return display.plot(ax, **plot_params) if plot else display

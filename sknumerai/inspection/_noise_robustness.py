@@ -196,6 +196,7 @@ def noise_robustness(
             **resolved,
             "confidence_level": confidence_level,
             "random_state": interval_seed,
+            "verbose": verbose,
         }
     return NoiseRobustnessDisplay(
         _table(scores, intervals),

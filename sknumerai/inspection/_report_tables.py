@@ -46,7 +46,7 @@ ROUNDING = 1e-12
 MAX_OTHERS = 8
 
 
-def era_score_table(inputs, policy):
+def era_score_table(inputs, policy, verbose=0):
     """Score each model in each era by all metrics that the inputs allow.
 
     Parameters
@@ -56,6 +56,9 @@ def era_score_table(inputs, policy):
 
     policy : PayoutPolicy
         Rule of the payouts.
+
+    verbose : int, default=0
+        Whether what takes long shows a bar.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def era_score_table(inputs, policy):
         "mmc": partial(mmc_score, y, scored),
         # a benchmark adds nothing to itself
         "bmc": partial(bmc_score, y, models),
-        "fnc": partial(fnc_score, y, scored),
+        "fnc": partial(fnc_score, y, scored, verbose=verbose),
         "payout": partial(payout_score, y, scored, policy=policy),
         "payout_bmc": partial(payout_score, y, models, policy=policy),
     }
@@ -109,7 +112,7 @@ def summary_table(scores, options):
         From :func:`era_score_table`.
 
     options : dict
-        `confidence_level`, `horizon`, `n_resamples` and `random_state`; a horizon of
+        `confidence_level`, `horizon`, `n_resamples`, `random_state` and `verbose`; a horizon of
         None means no intervals.
 
     Returns
@@ -208,13 +211,16 @@ def coverage_table(inputs):
     )
 
 
-def exposure_table(inputs):
+def exposure_table(inputs, verbose=0):
     """Exposures of models to features.
 
     Parameters
     ----------
     inputs : ReportInputs
         What is reported on.
+
+    verbose : int, default=0
+        Whether a bar over the eras appears.
 
     Returns
     -------
@@ -231,6 +237,7 @@ def exposure_table(inputs):
         inputs.sides["features"],
         groups=inputs.groups,
         min_coverage=0.0,
+        verbose=verbose,
         plot=False,
     )
     rows = []

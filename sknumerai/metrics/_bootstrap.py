@@ -17,6 +17,7 @@ from sknumerai.metrics._blocks import (
 )
 from sknumerai.metrics._statistics import AGGREGATES, smart_sharpe
 from sknumerai.metrics._table import as_table, by_model_frame, drop_missing
+from sknumerai.utils._progress import bar_of
 
 METHODS = ("stationary", "circular")
 INTERVALS = ("student", "percentile", "basic")
@@ -77,6 +78,7 @@ def bootstrap_interval(
     n_resamples=2000,
     nan_policy="propagate",
     random_state=None,
+    verbose=1,
 ):
     """Estimate how uncertain a statistic of era scores is.
 
@@ -130,6 +132,9 @@ def bootstrap_interval(
     random_state : int, RandomState instance or None, default=None
         Seed of the resamples. With an int a model has the same interval alone and
         beside others.
+
+    verbose : int, default=1
+        Whether a progress bar appears if it takes more than two seconds.
 
     Returns
     -------
@@ -213,6 +218,8 @@ def bootstrap_interval(
         interval=interval,
         n_resamples=n_resamples,
         random_state=random_state,
+        verbose=verbose,
+        caller=caller,
     )[statistic]
     results = [
         {**bounds.of_model(i), "n_eras": len(values)} for i, values in enumerate(models)
@@ -230,6 +237,8 @@ def intervals(
     n_resamples,
     random_state,
     interval="student",
+    verbose=0,
+    caller=None,
 ):
     """Intervals of several statistics of the era scores of each model.
 
@@ -238,34 +247,40 @@ def intervals(
     """
     lengths = np.array([len(values) for values in models])
     found = {name: Interval.empty(len(models)) for name in kernels}
-    for n_eras in np.unique(lengths):
-        where = np.flatnonzero(lengths == n_eras)
-        values = np.stack([models[i] for i in where])
-        for name, kernel in kernels.items():
-            found[name].estimate[where] = kernel(values)
-        if n_eras < 2 * rows:
-            continue
-        draws = resample(values, kernels, rows, method, n_resamples, random_state)
-        factor = correction(n_eras, rows, method)
-        for name, drawn in draws.items():
-            one = found[name]
-            one.standard_error[where] = factor * spread(drawn)
-            estimate = one.estimate[where]
-            scale = _SCALES.get(name, _IDENTITY)
-            if interval == "student":
-                student = stats.t(freedom(n_eras, rows, method))
-                reach = factor * student.ppf((1 + confidence_level) / 2)
-                low, high = _student(estimate, drawn, scale, reach)
-            else:
-                low, high = _quantiles(estimate, drawn, confidence_level, interval)
-            one.low[where], one.high[where] = low, high
+    # models with as many eras are resampled together
+    n_drawn = n_resamples * int((lengths >= 2 * rows).sum())
+    with bar_of(n_drawn, caller, verbose, unit="resample") as bar:
+        for n_eras in np.unique(lengths):
+            where = np.flatnonzero(lengths == n_eras)
+            values = np.stack([models[i] for i in where])
+            for name, kernel in kernels.items():
+                found[name].estimate[where] = kernel(values)
+            if n_eras < 2 * rows:
+                continue
+            draws = resample(
+                values, kernels, rows, method, n_resamples, random_state, bar.update
+            )
+            factor = correction(n_eras, rows, method)
+            for name, drawn in draws.items():
+                one = found[name]
+                one.standard_error[where] = factor * spread(drawn)
+                estimate = one.estimate[where]
+                scale = _SCALES.get(name, _IDENTITY)
+                if interval == "student":
+                    student = stats.t(freedom(n_eras, rows, method))
+                    reach = factor * student.ppf((1 + confidence_level) / 2)
+                    low, high = _student(estimate, drawn, scale, reach)
+                else:
+                    low, high = _quantiles(estimate, drawn, confidence_level, interval)
+                one.low[where], one.high[where] = low, high
     return found
 
 
-def resample(values, kernels, rows, method, n_resamples, random_state):
+def resample(values, kernels, rows, method, n_resamples, random_state, update=None):
     """Statistics of resampled eras, a dict of arrays of shape (n_models, n_resamples).
 
     All models of `values`, of shape (n_models, n_eras), are given the same eras.
+    `update` is told how many more resamples of how many models are done.
     """
     random_state = check_random_state(random_state)
     n_models, n_eras = values.shape
@@ -290,6 +305,8 @@ def resample(values, kernels, rows, method, n_resamples, random_state):
                     found[name][some, chunk] = smart_sharpe(drawn, first=pairs)
                 else:
                     found[name][some, chunk] = kernel(drawn)
+            if update is not None:
+                update(drawn.shape[0] * drawn.shape[1])
     return found
 
 

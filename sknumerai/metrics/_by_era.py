@@ -18,6 +18,7 @@ from sknumerai.metrics._inputs import (
 from sknumerai.metrics._ranked import RankTables
 from sknumerai.metrics._sides import Side, check_not_pooled
 from sknumerai.utils import ERA_LEVEL, row_index
+from sknumerai.utils._progress import bar_over
 
 
 def era_scores(metric, y_true, y_pred, *others, groups=None):
@@ -115,6 +116,7 @@ def score_by_era(
     min_coverage=1.0,
     needs_target=True,
     by_label=False,
+    verbose=0,
     caller,
 ):
     """Score many models in many eras: what each public metric calls.
@@ -149,6 +151,9 @@ def score_by_era(
         Whether rows of an era are taken in the order of their labels, where they have
         any: for formulas in which the order of equal predictions matters.
 
+    verbose : int, default=0
+        Whether a progress bar over the eras appears if it takes more than two seconds.
+
     caller : str
         Name to begin error messages with.
 
@@ -168,6 +173,7 @@ def score_by_era(
         groups=groups,
         min_coverage=min_coverage,
         by_label=by_label,
+        verbose=verbose,
         caller=caller,
     )["score"]
     return table if aggregate is None else aggregate_scores(table, aggregate)
@@ -184,6 +190,7 @@ def score_tables(
     min_coverage=1.0,
     labelled=False,
     by_label=False,
+    verbose=0,
     caller,
 ):
     """Score each era by several formulas, from one sort of the predictions.
@@ -193,7 +200,7 @@ def score_tables(
     formulas : dict of str to Formula
         What to compute, by name.
 
-    y_true, y_pred, sides, groups, min_coverage, by_label, caller
+    y_true, y_pred, sides, groups, min_coverage, by_label, verbose, caller
         As in :func:`score_by_era`.
 
     required : bool, default=False
@@ -233,7 +240,8 @@ def score_tables(
     labels = row_labels(index) if by_label else None
     cuts = EraCuts(target, pred, sides, RankTables(), caller, labels, is_complete)
     found = {name: _Found() for name in formulas}
-    for label, rows in zip(eras.labels, eras.rows()):
+    rows_of_eras = bar_over(eras.rows(), caller, verbose, unit="era")
+    for label, rows in zip(eras.labels, rows_of_eras):
         cuts.enter(label, rows)
         for name, formula in formulas.items():
             found[name].add(label, cuts.score(formula))

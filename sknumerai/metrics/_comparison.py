@@ -24,6 +24,7 @@ from sknumerai.metrics._bootstrap import (
 )
 from sknumerai.metrics._table import as_table, drop_missing
 from sknumerai.utils import ERA_LEVEL, era_numbers
+from sknumerai.utils._progress import bar_over
 
 # A standard error that is a smaller share of the difference is rounding.
 _ROUNDING = 1e-12
@@ -43,6 +44,7 @@ def compare_scores(
     min_overlap=0.8,
     nan_policy="propagate",
     random_state=None,
+    verbose=1,
 ):
     """Test whether models differ from another one on the same eras.
 
@@ -97,6 +99,9 @@ def compare_scores(
     random_state : int, RandomState instance or None, default=None
         Seed of the resamples. With an int a comparison is the same alone and beside
         others.
+
+    verbose : int, default=1
+        Whether a progress bar appears if it takes more than two seconds.
 
     Returns
     -------
@@ -170,7 +175,8 @@ def compare_scores(
     rows = block_rows(both, horizon, block_size, caller)
     check_enough(len(both), rows, caller)
     results = []
-    for j in range(models.shape[1]):
+    numbers = range(models.shape[1])
+    for j in bar_over(numbers, caller, verbose, unit="model"):
         pair = _pair(models.iloc[:, j], other.iloc[:, 0], nan_policy, caller)
         one, other_one = kernel(pair)
         draws = None

@@ -25,6 +25,7 @@ def exposure_dissimilarity(
     aggregate="mean",
     method="pearson",
     min_coverage=1.0,
+    verbose=1,
 ):
     """Compute how much a model's exposures differ from the example model's, by era.
 
@@ -62,6 +63,9 @@ def exposure_dissimilarity(
     min_coverage : float, default=1.0
         Share of the eras that `features` and `example_predictions` must cover, see
         :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -112,6 +116,7 @@ def exposure_dissimilarity(
         aggregate=aggregate,
         min_coverage=min_coverage,
         needs_target=False,
+        verbose=verbose,
         caller=caller,
     )
 
@@ -127,6 +132,7 @@ def fnc_dissimilarity_score(
     method="pearson",
     top_bottom=None,
     min_coverage=1.0,
+    verbose=1,
 ):
     """Compute the product of FNC and exposure dissimilarity, by era.
 
@@ -168,6 +174,9 @@ def fnc_dissimilarity_score(
     min_coverage : float, default=1.0
         Share of the scored eras that `features` and `example_predictions` must cover,
         see :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -231,6 +240,7 @@ def fnc_dissimilarity_score(
         aggregate=aggregate,
         min_coverage=min_coverage,
         by_label=top_bottom is not None,
+        verbose=verbose,
         caller=caller,
     )
 

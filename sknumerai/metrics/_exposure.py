@@ -26,6 +26,7 @@ def feature_exposures(
     method="pearson",
     top_bottom=None,
     min_coverage=1.0,
+    verbose=1,
 ):
     """Compute the correlation of predictions with each feature, by era.
 
@@ -61,6 +62,9 @@ def feature_exposures(
 
     min_coverage : float, default=1.0
         Share of the eras that `features` must cover, see :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -128,6 +132,7 @@ def feature_exposures(
         method=method,
         top_bottom=top_bottom,
         min_coverage=min_coverage,
+        verbose=verbose,
         caller=caller,
     )
     names = _names(features)
@@ -157,6 +162,7 @@ def max_feature_exposure(
     method="pearson",
     top_bottom=None,
     min_coverage=1.0,
+    verbose=1,
 ):
     """Compute the largest correlation of predictions with any feature, by era.
 
@@ -191,6 +197,9 @@ def max_feature_exposure(
 
     min_coverage : float, default=1.0
         Share of the eras that `features` must cover, see :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -238,6 +247,7 @@ def max_feature_exposure(
         method=method,
         top_bottom=top_bottom,
         min_coverage=min_coverage,
+        verbose=verbose,
         caller=caller,
     )
 
@@ -252,6 +262,7 @@ def rms_feature_exposure(
     method="pearson",
     top_bottom=None,
     min_coverage=1.0,
+    verbose=1,
 ):
     """Compute the root mean square correlation of predictions with features, by era.
 
@@ -285,6 +296,9 @@ def rms_feature_exposure(
 
     min_coverage : float, default=1.0
         Share of the eras that `features` must cover, see :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -331,6 +345,7 @@ def rms_feature_exposure(
         method=method,
         top_bottom=top_bottom,
         min_coverage=min_coverage,
+        verbose=verbose,
         caller=caller,
     )
 

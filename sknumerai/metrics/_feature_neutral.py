@@ -23,6 +23,7 @@ def fnc_score(
     aggregate="mean",
     top_bottom=None,
     min_coverage=1.0,
+    verbose=1,
 ):
     """Compute the feature-neutral correlation (FNC), by era.
 
@@ -60,6 +61,9 @@ def fnc_score(
 
     min_coverage : float, default=1.0
         Share of the scored eras that `features` must cover, see :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -110,12 +114,20 @@ def fnc_score(
         aggregate=aggregate,
         min_coverage=min_coverage,
         by_label=top_bottom is not None,
+        verbose=verbose,
         caller=caller,
     )
 
 
 def legacy_fnc_score(
-    y_true, y_pred, features, *, groups=None, aggregate="mean", min_coverage=1.0
+    y_true,
+    y_pred,
+    features,
+    *,
+    groups=None,
+    aggregate="mean",
+    min_coverage=1.0,
+    verbose=1,
 ):
     """Compute the feature-neutral correlation of 2020 to 2022, by era.
 
@@ -147,6 +159,9 @@ def legacy_fnc_score(
 
     min_coverage : float, default=1.0
         Share of the scored eras that `features` must cover, see :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -186,6 +201,7 @@ def legacy_fnc_score(
         aggregate=aggregate,
         min_coverage=min_coverage,
         by_label=True,
+        verbose=verbose,
         caller="legacy_fnc_score",
     )
 

@@ -29,6 +29,7 @@ def neutral_corr_score(
     aggregate="mean",
     top_bottom=None,
     min_coverage=1.0,
+    verbose=1,
 ):
     """Compute the correlation of neutralized predictions with the target, by era.
 
@@ -62,6 +63,9 @@ def neutral_corr_score(
 
     min_coverage : float, default=1.0
         Share of the scored eras that `neutralizers` must cover, see :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -107,6 +111,7 @@ def neutral_corr_score(
         aggregate=aggregate,
         min_coverage=min_coverage,
         by_label=top_bottom is not None,
+        verbose=verbose,
         caller=caller,
     )
 
@@ -122,6 +127,7 @@ def neutral_contribution_score(
     target_scale=4,
     top_bottom=None,
     min_coverage=1.0,
+    verbose=1,
 ):
     """Compute the contribution to the meta model after neutralization, by era.
 
@@ -160,6 +166,9 @@ def neutral_contribution_score(
     min_coverage : float, default=1.0
         Share of the scored eras that the side inputs must cover, see
         :func:`mmc_score`.
+
+    verbose : int, default=1
+        Whether a progress bar over the eras appears if it takes more than two seconds.
 
     Returns
     -------
@@ -214,5 +223,6 @@ def neutral_contribution_score(
         aggregate=aggregate,
         min_coverage=min_coverage,
         by_label=top_bottom is not None,
+        verbose=verbose,
         caller=caller,
     )

@@ -277,8 +277,8 @@ class EraScorer(BaseEraScorer):
         return f"make_era_scorer({', '.join(said)})"
 
     def _score(self, rows, sides, aggregate):
-        params = self.metric_params or {}
         parameters = parameters_of(self.metric)
+        params = {**self._quiet(parameters), **(self.metric_params or {})}
         names = list(sides)
         if "features" not in sides and needs_features(self.metric):
             names.append("features")
@@ -309,6 +309,13 @@ class EraScorer(BaseEraScorer):
             **params,
             **given,
         )
+
+    def _quiet(self, parameters):
+        """No bars of a metric, which scorers call for each fold."""
+        chosen = getattr(self.metric, "keywords", {})
+        is_ours = _module_of(self.metric).startswith("sknumerai.metrics")
+        wanted = is_ours and "verbose" in parameters and "verbose" not in chosen
+        return {"verbose": 0} if wanted else {}
 
     def _score_chunks(self, rows, y_true, params, given):
         """Scores of eras, some eras at a time; None where the whole is needed.
@@ -368,6 +375,11 @@ class EraScorer(BaseEraScorer):
             scores.append(as_float(score, self.metric))
         index = pd.Index(np.array(labels), name=ERA_LEVEL)
         return aggregate_scores(pd.Series(scores, index=index), aggregate)
+
+
+def _module_of(metric):
+    """Where a metric is from, or that which functools.partial holds."""
+    return getattr(getattr(metric, "func", metric), "__module__", None) or ""
 
 
 def needs_features(metric):

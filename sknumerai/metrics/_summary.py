@@ -49,6 +49,7 @@ def score_summary(
     method="stationary",
     n_resamples=2000,
     random_state=None,
+    verbose=1,
 ):
     """Summarize the era scores of one or many models.
 
@@ -97,6 +98,9 @@ def score_summary(
     random_state : int, RandomState instance or None, default=None
         For intervals: seed of the resamples. With an int a model has the same interval
         alone and beside others.
+
+    verbose : int, default=1
+        For intervals: whether a progress bar appears if it takes more than two seconds.
 
     Returns
     -------
@@ -164,6 +168,8 @@ def score_summary(
             method=method,
             n_resamples=n_resamples,
             random_state=random_state,
+            verbose=verbose,
+            caller=caller,
         )
     summaries = []
     for i, values in enumerate(models):

@@ -11,6 +11,7 @@ import pandas as pd
 from sknumerai.metrics import PayoutPolicy
 from sknumerai.metrics._policy_argument import check_policy
 from sknumerai.utils import as_numbers
+from sknumerai.utils._progress import bar_over
 
 
 def read_rounds(scores, caller):
@@ -94,7 +95,9 @@ def rules_of(policy, rounds, caller):
     return [(policies[a], slice(a, b)) for a, b in zip(starts, ends)]
 
 
-def round_shares(tables, rules, *, multipliers, payout_factor, total_at_risk, caller):
+def round_shares(
+    tables, rules, *, multipliers, payout_factor, total_at_risk, caller, verbose=0
+):
     """Payouts as shares of the stake.
 
     Parameters
@@ -117,6 +120,9 @@ def round_shares(tables, rules, *, multipliers, payout_factor, total_at_risk, ca
     caller : str
         Name to begin error messages with.
 
+    verbose : int, default=0
+        Whether a progress bar appears if it takes more than two seconds.
+
     Returns
     -------
     shares : DataFrame of shape (n_rounds, n_models)
@@ -128,21 +134,22 @@ def round_shares(tables, rules, *, multipliers, payout_factor, total_at_risk, ca
     first = next(iter(tables.values()))
     at_risk = _by_round(total_at_risk, first.index, caller)
     shares, free = np.empty(first.shape), np.empty(first.shape)
-    for weights, columns in _choices(multipliers, first.columns, caller):
-        for policy, rows in rules:
-            if weights is not None:
-                policy = replace(policy, weights=weights)
-            if payout_factor is not None:
-                policy = replace(policy, payout_factor=payout_factor)
-            part = {name: table.iloc[rows, columns] for name, table in tables.items()}
-            at = None if at_risk is None else at_risk[rows]
-            at_cells = np.ix_(np.arange(len(first))[rows], columns)
-            for out, clip in ((shares, True), (free, False)):
-                if not policy.paid:
-                    out[at_cells] = 0.0
-                    continue
-                paid = policy.payout(part, total_at_risk=at, clip=clip)
-                out[at_cells] = paid.to_numpy()
+    choices = _choices(multipliers, first.columns, caller)
+    parts = [(*choice, *rule) for choice in choices for rule in rules]
+    for weights, columns, policy, rows in bar_over(parts, caller, verbose, unit="rule"):
+        if weights is not None:
+            policy = replace(policy, weights=weights)
+        if payout_factor is not None:
+            policy = replace(policy, payout_factor=payout_factor)
+        part = {name: table.iloc[rows, columns] for name, table in tables.items()}
+        at = None if at_risk is None else at_risk[rows]
+        at_cells = np.ix_(np.arange(len(first))[rows], columns)
+        for out, clip in ((shares, True), (free, False)):
+            if not policy.paid:
+                out[at_cells] = 0.0
+                continue
+            paid = policy.payout(part, total_at_risk=at, clip=clip)
+            out[at_cells] = paid.to_numpy()
     shares = pd.DataFrame(shares, index=first.index, columns=first.columns)
     return shares, shares.to_numpy() != np.where(np.isnan(free), shares, free)
 

@@ -12,6 +12,7 @@ from sknumerai.portfolio._round_payouts import read_rounds, round_shares, rules_
 from sknumerai.portfolio._stake_accounts import ACCOUNTS
 from sknumerai.portfolio._stake_summary import stake_summary
 from sknumerai.utils import as_numbers
+from sknumerai.utils._progress import bar_over
 
 
 class StakeSimulator(BaseEstimator):
@@ -47,6 +48,10 @@ class StakeSimulator(BaseEstimator):
         What payouts are multiplied by before they are clipped, in the place of the
         rule's own factor. It is 1 there unless `total_at_risk` is given to
         :meth:`simulate`.
+
+    verbose : int, default=1
+        Whether progress bars over rules and multipliers and over the rounds appear if
+        they take more than two seconds.
 
     Attributes
     ----------
@@ -124,12 +129,14 @@ class StakeSimulator(BaseEstimator):
         n_concurrent="auto",
         multipliers=None,
         payout_factor=None,
+        verbose=1,
     ):
         self.policy = policy
         self.mode = mode
         self.n_concurrent = n_concurrent
         self.multipliers = multipliers
         self.payout_factor = payout_factor
+        self.verbose = verbose
 
     def simulate(self, scores, *, stake=1.0, total_at_risk=None):
         """Simulate the stakes of models that have these scores.
@@ -178,10 +185,11 @@ class StakeSimulator(BaseEstimator):
             payout_factor=self.payout_factor,
             total_at_risk=total_at_risk,
             caller=caller,
+            verbose=self.verbose,
         )
         account = ACCOUNTS[mode](start, n_concurrent)
         self.equity_, self.at_risk_, self.payouts_, leverage = _run(
-            account, shares, n_concurrent
+            account, shares, n_concurrent, caller, self.verbose
         )
         self.shares_ = shares
         self.summary_ = stake_summary(
@@ -221,7 +229,7 @@ class StakeSimulator(BaseEstimator):
         return mode, horizon + 4 if is_auto else int(n_concurrent)
 
 
-def _run(account, shares, n_concurrent):
+def _run(account, shares, n_concurrent, caller, verbose):
     """Open and resolve all rounds in their order."""
     rounds, values = shares.index.to_numpy(), shares.to_numpy()
     at_risk, payouts = np.zeros(values.shape), np.zeros(values.shape)
@@ -231,7 +239,7 @@ def _run(account, shares, n_concurrent):
     equity = np.empty((len(times), values.shape[1]))
     leverage = np.zeros(values.shape[1])
     i = resolved = 0
-    for t, time in enumerate(times):
+    for t, time in enumerate(bar_over(times, caller, verbose, unit="round")):
         while resolved < len(rounds) and due[resolved] <= time:
             stake = at_risk[resolved]
             payouts[resolved] = account.resolve(stake, stake * share[resolved])

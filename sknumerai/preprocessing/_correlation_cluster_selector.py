@@ -55,6 +55,11 @@ class CorrelationClusterSelector(BaseFeatureSelector):
         so that all eras have their share. None takes all. 100,000 rows tell a
         correlation to 0.003 and take half a minute for 3,555 features on one core.
 
+    verbose : bool, default=False
+        Whether progress bars over the blocks of rows, and with
+        ``representative="target"`` over the eras, appear if they take more than two
+        seconds.
+
     Attributes
     ----------
     labels_ : ndarray of shape (n_features,)
@@ -117,6 +122,7 @@ class CorrelationClusterSelector(BaseFeatureSelector):
         "linkage": [StrOptions({"average", "complete", "single"})],
         "representative": [StrOptions({"central", "target", "first"})],
         "max_samples": [Interval(Integral, 2, None, closed="left"), None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -128,6 +134,7 @@ class CorrelationClusterSelector(BaseFeatureSelector):
         linkage="average",
         representative="central",
         max_samples=100_000,
+        verbose=False,
     ):
         self.threshold = threshold
         self.n_clusters = n_clusters
@@ -135,6 +142,7 @@ class CorrelationClusterSelector(BaseFeatureSelector):
         self.linkage = linkage
         self.representative = representative
         self.max_samples = max_samples
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, groups=None):
@@ -176,7 +184,9 @@ class CorrelationClusterSelector(BaseFeatureSelector):
             **({"y_numeric": True} if by_target else {}),
         )
         matrix = checked[0] if by_target else checked
-        sizes = np.abs(correlation_matrix(self._some_rows(matrix)))
+        sizes = np.abs(
+            correlation_matrix(self._some_rows(matrix), caller, self.verbose)
+        )
         varying = np.flatnonzero(~np.isnan(sizes.diagonal()))
         if len(varying) == 0:
             raise ValueError(
@@ -235,7 +245,7 @@ class CorrelationClusterSelector(BaseFeatureSelector):
             eras = one_era(len(matrix))
         else:
             self.eras_seen_ = eras.numbers
-        table = era_correlations(matrix, target, eras)
+        table = era_correlations(matrix, target, eras, caller, self.verbose)
         known = ~np.isnan(table)
         count = np.maximum(known.sum(axis=0), 1)
         return np.abs(np.where(known, table, 0).sum(axis=0) / count)

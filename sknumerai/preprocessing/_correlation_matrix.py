@@ -5,6 +5,7 @@
 import numpy as np
 
 from sknumerai.preprocessing._codes import is_codes
+from sknumerai.utils._progress import bar_over
 
 # Numbers of a block of rows, as large as a matrix product needs to be fast.
 _BLOCK = 2**22
@@ -12,13 +13,19 @@ _BLOCK = 2**22
 _FLOAT32_EXACT = 2**24
 
 
-def correlation_matrix(matrix):
+def correlation_matrix(matrix, caller=None, verbose=False):
     """Correlate the columns of a matrix with each other.
 
     Parameters
     ----------
     matrix : ndarray of shape (n_samples, n_features)
         Finite numbers. Integers of one byte are multiplied exactly, in blocks of rows.
+
+    caller : str, default=None
+        Left of the progress bar.
+
+    verbose : bool, default=False
+        Whether there is one.
 
     Returns
     -------
@@ -37,7 +44,8 @@ def correlation_matrix(matrix):
         # a large mean would take the digits of a small spread
         shift = matrix.mean(axis=0, dtype=np.float64)
     same = np.ones(p, dtype=bool)
-    for start in range(0, n, step):
+    starts = range(0, n, step)
+    for start in bar_over(starts, caller, verbose, unit="block"):
         block = matrix[start : start + step]
         same &= (block == matrix[0]).all(axis=0)
         block = block.astype(dtype)

@@ -5,9 +5,10 @@
 import numpy as np
 
 from sknumerai.preprocessing._tables import row_blocks
+from sknumerai.utils._progress import bar_over
 
 
-def era_correlations(matrix, y, eras):
+def era_correlations(matrix, y, eras, caller=None, verbose=False):
     """Correlate each feature with the target within each era.
 
     Parameters
@@ -21,13 +22,19 @@ def era_correlations(matrix, y, eras):
     eras : Eras
         Eras of the rows.
 
+    caller : str, default=None
+        Left of the progress bar.
+
+    verbose : bool, default=False
+        Whether there is one.
+
     Returns
     -------
     correlations : ndarray of shape (n_eras, n_features)
         Pearson's, float64. NaN where the feature or the target is the same for the era.
     """
     table = np.empty((eras.n_eras, matrix.shape[1]))
-    for i, rows in enumerate(eras.rows()):
+    for i, rows in enumerate(bar_over(eras.rows(), caller, verbose, unit="era")):
         target = np.asarray(y[rows], dtype=np.float64)
         table[i] = _correlations(matrix[rows], target)
     return table

@@ -31,6 +31,9 @@ class EraQuantileScaler(OneToOneFeatureMixin, BaseEraTransformer):
         the middle code, as Numerai does, 2 of 0 to 4. It is not counted in the ranks
         of the others.
 
+    verbose : bool, default=False
+        Whether a progress bar over the eras appears if it takes more than two seconds.
+
     Attributes
     ----------
     n_features_in_ : int
@@ -67,11 +70,13 @@ class EraQuantileScaler(OneToOneFeatureMixin, BaseEraTransformer):
     _parameter_constraints: dict = {
         "n_bins": [Interval(Integral, 2, 127, closed="both")],
         "missing": [StrOptions({"raise", "keep", "middle"})],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, n_bins=5, *, missing="raise"):
+    def __init__(self, n_bins=5, *, missing="raise", verbose=False):
         self.n_bins = n_bins
         self.missing = missing
+        self.verbose = verbose
 
     def _allow_nan(self):
         return self.missing != "raise"
@@ -86,7 +91,7 @@ class EraQuantileScaler(OneToOneFeatureMixin, BaseEraTransformer):
     def _transform(self, matrix, eras):
         work = self._of_codes if is_codes(matrix) else self._of_numbers
         dtype = np.float32 if self.missing == "keep" else np.int8
-        return by_era(matrix, eras, dtype, work)
+        return by_era(matrix, eras, dtype, work, self._bar)
 
     def _of_codes(self, part, out):
         low, counts = code_counts(part)

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknumerai.preprocessing._tables import eras_of_target, find_eras, read_features
 from sknumerai.utils import with_index_of
+from sknumerai.utils._progress import bar_over
 
 
 class BaseEraTransformer(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
@@ -103,6 +104,11 @@ class BaseEraTransformer(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     def _fit(self, matrix, eras):
         pass
 
+    def _bar(self, rows, method="transform"):
+        # absent in older pickles
+        verbose = getattr(self, "verbose", False)
+        return bar_over(rows, f"{type(self).__name__}.{method}", verbose, unit="era")
+
     def _allow_nan(self):
         return True
 
@@ -116,7 +122,7 @@ class BaseEraTransformer(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         return tags
 
 
-def by_era(matrix, eras, dtype, work):
+def by_era(matrix, eras, dtype, work, bar):
     """Fill a matrix of the shape of another, era by era.
 
     Parameters
@@ -133,13 +139,16 @@ def by_era(matrix, eras, dtype, work):
     work : callable
         ``work(part, out)`` writes into `out` what the rows of an era, `part`, become.
 
+    bar : callable
+        Shows which of the eras' rows are done.
+
     Returns
     -------
     out : ndarray of shape (n_samples, n_features)
         In the memory order of `matrix`.
     """
     out = np.empty_like(matrix, dtype=dtype)
-    for rows in eras.rows():
+    for rows in bar(eras.rows()):
         part = matrix[rows]
         if isinstance(rows, slice):
             work(part, out[rows])

@@ -18,6 +18,7 @@ from sknumerai.preprocessing._tables import (
     row_blocks,
 )
 from sknumerai.utils import with_index_of
+from sknumerai.utils._progress import bar_over
 
 STATISTICS = ("mean", "std", "skew")
 
@@ -46,6 +47,9 @@ class FeatureGroupStatistics(TransformerMixin, BaseEstimator):
     passthrough : bool, default=False
         Whether the features come first in the result, before their statistics. Features
         of a frame stay in their type.
+
+    verbose : bool, default=False
+        Whether a progress bar appears if it takes more than two seconds.
 
     Attributes
     ----------
@@ -90,6 +94,7 @@ class FeatureGroupStatistics(TransformerMixin, BaseEstimator):
         "feature_groups": [Mapping, str, os.PathLike, None],
         "statistics": ["array-like"],
         "passthrough": ["boolean"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -98,10 +103,12 @@ class FeatureGroupStatistics(TransformerMixin, BaseEstimator):
         *,
         statistics=("mean", "std", "skew"),
         passthrough=False,
+        verbose=False,
     ):
         self.feature_groups = feature_groups
         self.statistics = statistics
         self.passthrough = passthrough
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -154,7 +161,10 @@ class FeatureGroupStatistics(TransformerMixin, BaseEstimator):
             ahead = 0
         size = n, ahead + len(self.groups_) * len(statistics)
         out = np.empty(size, dtype=float_type(matrix))
-        for rows in row_blocks(n, p):
+        # absent in older pickles
+        verbose = getattr(self, "verbose", False)
+        caller = f"{type(self).__name__}.transform"
+        for rows in bar_over(row_blocks(n, p), caller, verbose, unit="block"):
             if ahead:
                 out[rows, :p] = matrix[rows]
             column = ahead

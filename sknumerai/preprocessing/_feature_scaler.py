@@ -21,6 +21,7 @@ from sknumerai.preprocessing._tables import (
     row_blocks,
 )
 from sknumerai.utils import with_index_of
+from sknumerai.utils._progress import bar_over
 
 
 class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -45,6 +46,9 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         that has one, "clip" moves them to the end of the range, "extrapolate" continues
         the line. "auto" raises for integers of one byte, which are Numerai's codes, and
         extrapolates, with a warning, for other types.
+
+    verbose : bool, default=False
+        Whether a progress bar appears if it takes more than two seconds.
 
     Attributes
     ----------
@@ -80,14 +84,21 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "feature_range": [tuple, list],
         "output_range": [tuple, list],
         "out_of_range": [StrOptions({"auto", "raise", "clip", "extrapolate"})],
+        "verbose": ["verbose"],
     }
 
     def __init__(
-        self, feature_range=(0, 4), *, output_range=(0, 1), out_of_range="auto"
+        self,
+        feature_range=(0, 4),
+        *,
+        output_range=(0, 1),
+        out_of_range="auto",
+        verbose=False,
     ):
         self.feature_range = feature_range
         self.output_range = output_range
         self.out_of_range = out_of_range
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -134,7 +145,8 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         matrix = read_features(self, X, reset=False, allow_nan=True)
         extrapolate = self._check_range(matrix)
         source, target = self._ends("feature_range"), self._ends("output_range")
-        values = _map(matrix, source, target, clip=not extrapolate)
+        blocks = self._blocks(matrix, "transform")
+        values = _map(matrix, source, target, blocks, clip=not extrapolate)
         return with_index_of(X, values, self.get_feature_names_out())
 
     def inverse_transform(self, X):
@@ -159,8 +171,16 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"{self.n_features_in_} features as input."
             )
         source, target = self._ends("output_range"), self._ends("feature_range")
-        values = _map(matrix, source, target, clip=False)
+        blocks = self._blocks(matrix, "inverse_transform")
+        values = _map(matrix, source, target, blocks, clip=False)
         return with_index_of(X, values, self.get_feature_names_out())
+
+    def _blocks(self, matrix, method):
+        """Slices of rows, one after the other, with a bar if that is wanted."""
+        # absent in older pickles
+        verbose = getattr(self, "verbose", False)
+        caller = f"{type(self).__name__}.{method}"
+        return bar_over(row_blocks(*matrix.shape), caller, verbose, unit="block")
 
     def _ends(self, name):
         given = getattr(self, name)
@@ -209,11 +229,11 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _map(matrix, source, target, *, clip):
+def _map(matrix, source, target, blocks, *, clip):
     """Map an interval to another, block by block."""
     slope = (target[1] - target[0]) / (source[1] - source[0])
     out = np.empty_like(matrix, dtype=float_type(matrix))
-    for rows in row_blocks(*matrix.shape):
+    for rows in blocks:
         block = out[rows]
         block[...] = matrix[rows]
         block -= source[0]

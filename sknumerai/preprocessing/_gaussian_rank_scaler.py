@@ -34,6 +34,9 @@ class GaussianRankScaler(OneToOneFeatureMixin, BaseEraTransformer):
         What becomes of NaN: it stays, is 0, the rank in the middle, or is refused. It
         is not counted in the ranks of the others.
 
+    verbose : bool, default=False
+        Whether a progress bar over the eras appears if it takes more than two seconds.
+
     Attributes
     ----------
     n_features_in_ : int
@@ -69,18 +72,20 @@ class GaussianRankScaler(OneToOneFeatureMixin, BaseEraTransformer):
     _parameter_constraints: dict = {
         "power": [Interval(Real, 0, None, closed="neither")],
         "missing": [StrOptions({"keep", "middle", "raise"})],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, power=1.0, *, missing="keep"):
+    def __init__(self, power=1.0, *, missing="keep", verbose=False):
         self.power = power
         self.missing = missing
+        self.verbose = verbose
 
     def _allow_nan(self):
         return self.missing != "raise"
 
     def _transform(self, matrix, eras):
         work = self._of_codes if is_codes(matrix) else self._of_numbers
-        return by_era(matrix, eras, float_type(matrix), work)
+        return by_era(matrix, eras, float_type(matrix), work, self._bar)
 
     def _of_codes(self, part, out):
         low, counts = code_counts(part)

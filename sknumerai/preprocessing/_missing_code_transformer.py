@@ -43,6 +43,9 @@ class MissingCodeTransformer(BaseEraTransformer):
         Eras with fewer rows are left as they are: among few rows all values may be the
         same by chance. In 10 rows one code is all there is once in ten million columns.
 
+    verbose : bool, default=False
+        Whether a progress bar over the eras appears if it takes more than two seconds.
+
     Attributes
     ----------
     missing_features_ : ndarray of shape (n_missing_features,)
@@ -95,6 +98,7 @@ class MissingCodeTransformer(BaseEraTransformer):
         "add_indicator": ["boolean", StrOptions({"all"})],
         "keep_empty_features": ["boolean"],
         "min_samples": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -105,12 +109,14 @@ class MissingCodeTransformer(BaseEraTransformer):
         add_indicator=False,
         keep_empty_features=True,
         min_samples=10,
+        verbose=False,
     ):
         self.missing_code = missing_code
         self.fill = fill
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
         self.min_samples = min_samples
+        self.verbose = verbose
 
     def get_feature_names_out(self, input_features=None):
         """Get the names of the columns of the result.
@@ -131,7 +137,8 @@ class MissingCodeTransformer(BaseEraTransformer):
         return np.concatenate([names[self._kept()], np.asarray(told, dtype=object)])
 
     def _fit(self, matrix, eras):
-        missing = np.array([self._missing(matrix[rows]) for rows in eras.rows()])
+        parts = self._bar(eras.rows(), "fit")
+        missing = np.array([self._missing(matrix[rows]) for rows in parts])
         self.missing_features_ = np.flatnonzero(missing.any(axis=0))
         self.empty_features_ = np.flatnonzero(missing.all(axis=0))
 
@@ -144,7 +151,7 @@ class MissingCodeTransformer(BaseEraTransformer):
         out = np.zeros((n, k + len(told)), dtype=dtype, order=order)
         for block in row_blocks(n, p):
             out[block, :k] = matrix[block] if k == p else matrix[block][:, kept]
-        for rows in eras.rows():
+        for rows in self._bar(eras.rows()):
             missing = self._missing(matrix[rows])
             if not missing.any():
                 continue

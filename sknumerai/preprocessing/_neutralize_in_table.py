@@ -6,8 +6,8 @@ import numpy as np
 
 from sknumerai.preprocessing._neutralize import neutralize_eras
 from sknumerai.preprocessing._reduce_exposure import reduce_eras
-from sknumerai.preprocessing._rows import bar_of_eras
 from sknumerai.preprocessing._tables import finite_features
+from sknumerai.utils._progress import bar_over
 
 
 def neutralize_in_table(
@@ -75,7 +75,7 @@ def neutralize_in_table(
     )[None]
 
 
-def reduce_in_table(values, table, groups, eras, max_exposure, caller):
+def reduce_in_table(values, table, groups, eras, max_exposure, caller, verbose=False):
     """Reduce exposures of columns to some columns of a table.
 
     Parameters
@@ -98,13 +98,16 @@ def reduce_in_table(values, table, groups, eras, max_exposure, caller):
     caller : str
         Name to begin error messages with.
 
+    verbose : bool, default=False
+        Whether a progress bar over the eras appears if it takes more than two seconds.
+
     Returns
     -------
     reduced : ndarray of shape (n_samples, n_columns)
         The result, in the memory of `values`.
     """
     at = np.unique(_joined(groups)[0])
-    return reduce_eras(values, _parts(table, at, eras, caller), max_exposure)
+    return reduce_eras(values, _parts(table, at, eras, caller, verbose), max_exposure)
 
 
 def _joined(groups):
@@ -117,5 +120,5 @@ def _joined(groups):
 
 
 def _parts(table, at, eras, caller, verbose=False):
-    for rows in bar_of_eras(eras.rows(), caller, verbose):
+    for rows in bar_over(eras.rows(), caller, verbose, unit="era"):
         yield rows, finite_features(table, rows, at, caller)

@@ -10,7 +10,7 @@ from sknumerai.utils import least_squares_residuals, same_rows
 from sknumerai.utils._frames import like
 
 
-def residualize_target(y, by, *, groups=None, proportion=1.0):
+def residualize_target(y, by, *, groups=None, proportion=1.0, verbose=1):
     """Subtract from targets what benchmark models or features explain, era by era.
 
     A model that is trained on the residual learns what the benchmark does not know,
@@ -33,6 +33,9 @@ def residualize_target(y, by, *, groups=None, proportion=1.0):
 
     proportion : float, default=1.0
         Share of the fit to subtract, from 0 to 1.
+
+    verbose : int, default=1
+        Whether a progress bar appears if it takes more than two seconds.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def residualize_target(y, by, *, groups=None, proportion=1.0):
     (share,) = check_proportion(proportion, None, caller)[None]
     values = read_columns(y, "y", caller)
     for rows, part, with_part in each_era(
-        y, by, groups, ("y", "by"), caller, gaps=True
+        y, by, groups, ("y", "by"), caller, gaps=True, verbose=verbose
     ):
         era = values[rows].copy()
         if with_part is not None:

@@ -15,6 +15,7 @@ from sknumerai.utils import (
     refuse_era_column,
     row_index,
 )
+from sknumerai.utils._progress import bar_over
 
 
 def read_columns(values, name, caller):
@@ -118,21 +119,11 @@ def each_era(columns, others, groups, names, caller, *, gaps=False, verbose=0):
         caller=caller,
     )
     eras = one_era(n_samples) if eras is None else eras
-    for rows in bar_of_eras(eras.rows(), caller, verbose):
+    for rows in bar_over(eras.rows(), caller, verbose, unit="era"):
         yield (
             rows,
             *(_with_gaps(side, rows) if gaps else (_matrix(side.take(rows)), None)),
         )
-
-
-def bar_of_eras(rows, caller, verbose):
-    """Show how many of the eras are done; one era, such as a live one, has no bar."""
-    if not verbose or len(rows) < 2:
-        return rows
-    # not at the top: exported models take this module with them
-    from tqdm.auto import tqdm
-
-    return tqdm(rows, caller, unit="era", delay=2)
 
 
 def _eras_of_matched(others, positions, names, caller):

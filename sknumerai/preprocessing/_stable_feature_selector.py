@@ -48,6 +48,9 @@ class StableFeatureSelector(BaseFeatureSelector):
         Eras with fewer rows are left out: all eras count the same, and correlations of
         a handful of rows are large by chance. Where there is one era only it counts.
 
+    verbose : bool, default=False
+        Whether a progress bar over the eras appears if it takes more than two seconds.
+
     Attributes
     ----------
     scores_ : ndarray of shape (n_features,)
@@ -107,15 +110,23 @@ class StableFeatureSelector(BaseFeatureSelector):
         **CHOICE_CONSTRAINTS,
         "min_coverage": [Interval(Real, 0, 1, closed="both")],
         "min_samples": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
     }
 
     def __init__(
-        self, n_features=0.5, *, threshold=None, min_coverage=0.5, min_samples=10
+        self,
+        n_features=0.5,
+        *,
+        threshold=None,
+        min_coverage=0.5,
+        min_samples=10,
+        verbose=False,
     ):
         self.n_features = n_features
         self.threshold = threshold
         self.min_coverage = min_coverage
         self.min_samples = min_samples
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, groups=None):
@@ -176,7 +187,7 @@ class StableFeatureSelector(BaseFeatureSelector):
                 f"{self.min_samples} rows; the largest has {eras.counts.max()}. Lower "
                 "min_samples."
             )
-        table = era_correlations(matrix, target, eras)[large]
+        table = era_correlations(matrix, target, eras, caller, self.verbose)[large]
         known = ~np.isnan(table)
         self.n_eras_ = known.sum(axis=0)
         count = np.maximum(self.n_eras_, 1)

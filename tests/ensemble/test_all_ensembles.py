@@ -21,6 +21,7 @@ from sknumerai.ensemble import (
     select_ensemble,
 )
 from sknumerai.model_selection import GroupTimeSeriesSplit
+from sknumerai.utils import fitted_eras
 
 CV = GroupTimeSeriesSplit(2, test_size=2, embargo=4)
 
@@ -147,3 +148,29 @@ def test_folds_as_masks_and_from_the_end(train, data):
         pd.DataFrame(early, X.index[:20]), y[:20], ranks="uniform"
     )
     assert chosen.selection_.score == expected.score
+
+
+@pytest.mark.parametrize("model", ensembles(Ridge()), ids=lambda m: type(m).__name__)
+def test_eras_that_were_learned_from_are_known(model):
+    """Members know no eras, and nobody warned of scores of those they had seen."""
+    data = make_numerai(n_eras=16, n_samples_per_era=12, random_state=0)
+    X, y = data.data, data.target.rename("target_ender_20")
+    seen = np.arange(1, 17)
+    if isinstance(model, FoldAveragingRegressor):
+        # the last fold tests two, and keeps four away from them
+        seen = seen[:10]
+    assert_array_equal(fitted_eras(sklearn.clone(model).fit(X, y)), seen)
+    if not isinstance(model, EnsembleSelectionRegressor | FoldAveragingRegressor):
+        blind = X.to_numpy(), y.to_numpy()
+        again = model.fit(*blind, groups=data.eras.to_numpy())
+        assert_array_equal(fitted_eras(again), seen)
+        if not isinstance(model, EraBoostingRegressor | EraEnsembleRegressor):
+            # nor are they those of an earlier fit
+            assert fitted_eras(again.fit(*blind)) is None
+
+
+def test_eras_without_the_benchmark_are_not_learned_from():
+    data = make_numerai(n_eras=8, n_samples_per_era=12, random_state=0)
+    late = data.benchmark.iloc[:, 0].loc["0004":]
+    model = ResidualTargetRegressor(Careless(), late).fit(data.data, data.target)
+    assert_array_equal(fitted_eras(model), np.arange(4, 9))

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import StackingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeRegressor
 
@@ -146,7 +146,7 @@ def test_a_choice_by_rows_that_were_learned_is_warned_of(data):
         model.fit(X.to_numpy(), y.to_numpy())
     # folds of rows cut an era, or come too near where the name tells the horizon
     with pytest.warns(LeakageWarning, match="fold 0 .* 3 eras"):
-        model.set_params(cv=2).fit(X, y.rename("target_ender_20"))
+        model.set_params(cv=KFold(2)).fit(X, y.rename("target_ender_20"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, y.rename("target"))

@@ -12,7 +12,10 @@ from sknumerai.ensemble import (
     RankAveragingRegressor,
     SeedAveragingRegressor,
 )
+from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.submission import export_model
+
+CV = GroupTimeSeriesSplit(2, test_size=2, embargo=1)
 
 
 def test_can_be_exported(tmp_path):
@@ -20,13 +23,13 @@ def test_can_be_exported(tmp_path):
     model = RankAveragingRegressor(
         [
             ("seeds", SeedAveragingRegressor(Ridge(), aggregation="rank_mean")),
-            ("folds", FoldAveragingRegressor(Ridge(), 2, aggregation="median")),
+            ("folds", FoldAveragingRegressor(Ridge(), CV, aggregation="median")),
             (
                 "slices",
                 EraEnsembleRegressor(EraBoostingRegressor(Ridge(), 2), embargo=0),
             ),
             ("targets", MultiTargetRegressor(Ridge(), target_aggregation="rank_mean")),
-            ("chosen", EnsembleSelectionRegressor([("ridge", Ridge())], 2)),
+            ("chosen", EnsembleSelectionRegressor([("ridge", Ridge())], CV)),
         ]
     )
     export_model(model.fit(data.data, data.target), tmp_path / "model.pkl")

@@ -15,7 +15,7 @@ from sklearn.tree import ExtraTreeRegressor
 
 from sknumerai.datasets import make_numerai
 from sknumerai.ensemble import FoldAveragingRegressor
-from sknumerai.exceptions import MissingErasError
+from sknumerai.exceptions import MissingErasError, UnknownHorizonError
 from sknumerai.metrics import numerai_corr_scorer
 from sknumerai.model_selection import GroupTimeSeriesSplit
 from sknumerai.neural_network import MLPRegressor
@@ -142,7 +142,7 @@ def test_processes_read_the_numbers_of_a_memory_map(mapped):
     with parallel_config("loky", max_nbytes=1):
         model.fit(mapped, mapped["f0"])
         # what members keep of their rows comes back as it is
-        members = FoldAveragingRegressor(Recorder(), 2, n_jobs=2)
+        members = FoldAveragingRegressor(Recorder(), KFold(2), n_jobs=2)
         members.fit(mapped, mapped["f0"], sample_weight=mapped["f1"])
     for member in model.estimators_:
         assert_allclose(member.coef_, np.eye(50)[0], atol=1e-6)
@@ -153,8 +153,31 @@ def test_processes_read_the_numbers_of_a_memory_map(mapped):
 
 
 def test_an_export_does_not_carry_what_a_worker_has_mapped(mapped, tmp_path):
-    model = FoldAveragingRegressor(Ridge(), 2).fit(mapped, mapped["f0"])
+    model = FoldAveragingRegressor(Ridge(), CV).fit(mapped, mapped["f0"])
     with SharedData(X="mapped" * 1000) as shared:
         pickle.loads(pickle.dumps(shared))
         export_model(model, tmp_path / "model.pkl")
     assert b"mapped" * 100 not in (tmp_path / "model.pkl").read_bytes()
+
+
+def test_a_number_of_folds_keeps_eras_whole_and_an_embargo():
+    """It cut rows by KFold, in the middle of eras, and trained on neighbours."""
+    data = make_numerai(
+        n_eras=60, n_samples_per_era=10, targets="target_ender_20", random_state=0
+    )
+    X, y, groups = data.data, data.target, data.eras
+    expected = FoldAveragingRegressor(Ridge(), GroupTimeSeriesSplit(3)).fit(X, y)
+    found = FoldAveragingRegressor(Ridge(), 3).fit(X, y)
+    assert_array_equal(found.predict(X), expected.predict(X))
+    blind = X.reset_index(drop=True), y.reset_index(drop=True)
+    for routed in (False, True):
+        with sklearn.config_context(enable_metadata_routing=routed):
+            again = FoldAveragingRegressor(Ridge(), 3)
+            again.fit(*blind, groups=groups.to_numpy())
+        assert_array_equal(again.predict(blind[0]), expected.predict(X))
+    with pytest.raises(UnknownHorizonError):
+        found.fit(X, y.rename("mine"))
+    # rows without eras are rows
+    rows = FoldAveragingRegressor(Ridge(), KFold(3)).fit(*blind)
+    found = FoldAveragingRegressor(Ridge(), 3).fit(*blind)
+    assert_array_equal(found.predict(blind[0]), rows.predict(blind[0]))

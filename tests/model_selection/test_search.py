@@ -341,7 +341,7 @@ SCRIPT = """
         def fit(self, X, y):
             Killed.n_fits += 1
             if Killed.n_fits == int(sys.argv[2]):
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), int(sys.argv[3]))
             return super().fit(X, y)
 
     data = make_numerai(
@@ -359,9 +359,10 @@ SCRIPT = """
 """
 
 
-def run_script(storage, killed_at):
+def run_script(storage, killed_at, number=0):
+    code = textwrap.dedent(SCRIPT)
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(storage), str(killed_at)],
+        [sys.executable, "-c", code, str(storage), str(killed_at), str(int(number))],
         capture_output=True,
         text=True,
         check=False,
@@ -369,17 +370,24 @@ def run_script(storage, killed_at):
 
 
 @pytest.mark.slow
-def test_a_search_that_was_killed_gives_what_an_uninterrupted_one_gives(data, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_search_that_ended_early_gives_what_an_uninterrupted_one_gives(
+    data, tmp_path, number
+):
     expected = search(n_trials=12).fit(data.data, data.target)
     storage = tmp_path / "search.journal"
     # in the second fold of the twelfth trial
-    killed = run_script(storage, 3 * 11 + 2)
-    assert killed.returncode == -signal.SIGKILL
+    ended = run_script(storage, 3 * 11 + 2, number)
+    if number == signal.SIGKILL:
+        assert ended.returncode == -number
+    else:
+        # Ctrl-C ends the search alone, which is refitted with the best so far
+        assert ended.returncode == 0 and "interrupted after 11 trials" in ended.stderr
     resumed = run_script(storage, 0)
     assert resumed.returncode == 0, resumed.stderr
     n_fits, *found = resumed.stdout.split()
     np.testing.assert_array_equal(np.array(found, float), alphas(expected))
-    # the trial that was killed, and the last fit
+    # the trial that was cut off, and the last fit
     assert int(n_fits) == 3 + 1
 
 

@@ -1,7 +1,7 @@
-"""An experiment that a test kills: a folder, and a number of seconds for each epoch."""
+"""An experiment that ends itself: a folder, after so many epochs, by which signal."""
 
+import os
 import sys
-import time
 
 from skorch.callbacks import Callback
 
@@ -12,26 +12,31 @@ from sknumerai.neural_network import MLPRegressor
 CV = GroupTimeSeriesSplit(4, test_size=4, valid_size=4, embargo=2, max_train_size=8)
 
 
-class Slow(Callback):
-    """Waits, so that there is time to be killed."""
+class Ending(Callback):
+    """Sends this process a signal after some epochs of all folds together."""
 
-    # no parameter: the experiment is the same however long it takes
-    seconds = 0.0
+    # no parameters: the experiment is the same however it ends
+    n_epochs, last, signal = 0, None, None
 
     def on_epoch_end(self, net, **kwargs):
-        time.sleep(self.seconds)
+        Ending.n_epochs += 1
+        if Ending.n_epochs == Ending.last:
+            os.kill(os.getpid(), Ending.signal)
 
 
 def experiment(folder):
-    """The same each time, whatever the folder and the time it takes."""
+    """The same each time, whatever the folder and the end."""
     data = make_numerai(
         n_eras=50, n_samples_per_era=40, targets="target_ender_20", random_state=0
     )
-    net = MLPRegressor(8, max_epochs=4, random_state=0, callbacks=[Slow()])
+    net = MLPRegressor(8, max_epochs=4, random_state=0, callbacks=[Ending()])
     walk = WarmStartWalkForward(net, CV, checkpoint_dir=folder, verbose=0)
     return walk.fit(data.data, data.target)
 
 
 if __name__ == "__main__":
-    Slow.seconds = float(sys.argv[2])
+    # pickled by the name that the tests import it by
+    from tests.model_selection.walk_forward_script import Ending, experiment
+
+    Ending.last, Ending.signal = int(sys.argv[2]), int(sys.argv[3])
     experiment(sys.argv[1])
