@@ -1,7 +1,10 @@
 """Docstrings follow numpydoc and say the default that the signature has."""
 
+import ast
+import builtins
 import inspect
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +12,12 @@ import torch
 from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
+import sknumerai
 from tests.discovery import AT_LEAST, public_objects
 
 PUBLIC = list(public_objects())
+# single backticks around what looks like a class; roles are checked by sphinx
+CLASS = re.compile(r"(?<![`:\w])`([A-Z]\w*[a-z]\w*)`(?!`)")
 # numpydoc's codes that the house does not ask for
 IGNORED = {
     "GL01",  # summary on the line of the quotes
@@ -64,3 +70,21 @@ def test_defaults_and_sections(name, obj):
             assert said, f"{name}: {param.name} does not say its default"
             value = eval(said[1], {"torch": torch, "np": np})
             assert value == default, f"{name}: {param.name}"
+
+
+def test_classes_in_backticks_exist():
+    # sphinx lets names without a role pass, since most are those of parameters
+    root = Path(sknumerai.__file__).parent
+    trees = {path: ast.parse(path.read_text()) for path in root.rglob("*.py")}
+    nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+    known = {node.name for _, node in nodes if isinstance(node, ast.ClassDef)}
+    known |= set(dir(builtins))
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef
+    named = {
+        (name, path.name)
+        for path, node in nodes
+        if isinstance(node, documented)
+        for name in CLASS.findall(ast.get_docstring(node) or "")
+    }
+    assert {name for name, _ in named} & known
+    assert not {(name, file) for name, file in named if name not in known}
