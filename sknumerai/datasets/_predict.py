@@ -221,8 +221,9 @@ def _check_replaceable(out):
     except (pd.errors.ParserError, UnicodeDecodeError):
         names = []
     if PREDICTION in names or f"{PREDICTION}_0" in names:
-        others = [n for n in names if not n.startswith(PREDICTION)]
-        if set(others) <= {ERA, "id", "__index_level_0__"}:
+        others = {n for n in names if not n.startswith(PREDICTION)}
+        # Numerai's example predictions have no eras
+        if ERA in others and others <= {ERA, "id", "__index_level_0__"}:
             return
     raise ValueError(
         f"{CALLER}: out={str(out)!r} is there already and holds no predictions of "

@@ -309,6 +309,18 @@ def test_a_csv_file_is_written_and_others_are_not_written_over(tmp_path, models)
         assert out.read_bytes() == other
 
 
+@pytest.mark.parametrize("name", ["live_example_preds.parquet", "preds.csv"])
+def test_numerais_example_predictions_are_not_written_over(tmp_path, models, name):
+    path = write(make_frame(range(20, 22), N_ROWS, seed=1), tmp_path, 40)
+    table = pd.DataFrame({"prediction": [0.5]}, index=pd.Index(["n1"], name="id"))
+    out = tmp_path / name
+    (table.to_csv if out.suffix == ".csv" else table.to_parquet)(out)
+    before = out.read_bytes()
+    with pytest.raises(ValueError, match="holds no predictions"):
+        predict_numerai(models["ridge"], path, out=out, verbose=0)
+    assert out.read_bytes() == before
+
+
 def test_a_folder_as_out_is_told_before_predicting(tmp_path, models):
     path = write(make_frame(range(20, 22), N_ROWS, seed=1), tmp_path, 40)
     (tmp_path / "p.parquet").mkdir()
