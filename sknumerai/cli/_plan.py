@@ -256,7 +256,8 @@ def duration(seconds):
         Such as "2.5 h".
     """
     if seconds >= 2 * _UNITS["years"]:
-        return f"{seconds / _UNITS['years']:,.0f} years"
+        years = seconds / _UNITS["years"]
+        return f"{years:,.{1 if years < 10 else 0}f} years"
     for unit, least in (("days", 2), ("h", 1), ("min", 1)):
         if seconds >= least * _UNITS[unit]:
             return f"{seconds / _UNITS[unit]:.1f} {unit}"

@@ -74,7 +74,10 @@ def of_estimator(estimator, job, seconds, rng, tick):
     network = network_within(est)
     shape = {} if network is None else shape_of_network(network, job, rng)
     era_rows = max(1, job.n_rows // job.n_eras)
-    begun, n, found, warm = time.perf_counter(), min(_FIRST_ROWS, most), [], False
+    n, found, warm = min(_FIRST_ROWS, most), [], False
+    threads = _counts_trees(est) and est.n_jobs != 1
+    # the rest is for predictions, and for one more fit
+    begun, time_of_fits = time.perf_counter(), (0.5 if threads else 0.9) * seconds
     while True:
         n_eras = min(job.n_eras, max(_LEAST_ERAS, n // era_rows))
         X, y = sample(est, job, n, n_eras, rng)
@@ -85,11 +88,16 @@ def of_estimator(estimator, job, seconds, rng, tick):
             warm = True
             continue
         found.append(fit)
-        more = _more_rows(found, most, seconds, time.perf_counter() - begun)
+        more = _more_rows(found, most, time_of_fits, time.perf_counter() - begun)
         if more is None:
             break
         n = more
     fit_start, fit_row, ratio = growth(found)
+    if threads:
+        _, fit, _ = _fit_lightgbm(est, X, y, 0.15 * seconds, est.n_jobs)
+        factor = fit.seconds / found[-1].seconds
+        fit_start, fit_row = factor * fit_start, factor * fit_row
+        ratio /= factor
     predict_row = share * predict_row_seconds(fitted, X, 0.1 * seconds)
     return UnitCosts(fit_start, fit_row, 0.0, predict_row, cpu_ratio=ratio, **shape)
 
@@ -127,7 +135,7 @@ def growth(found):
 
 def _more_rows(found, most, seconds, passed):
     """Rows of the next fit, None if the time is over."""
-    fit, left = found[-1], 0.9 * seconds - passed
+    fit, left = found[-1], seconds - passed
     if fit.n_rows >= most:
         return None
     factor = min(_FACTOR, left / max(fit.taken, 1e-9))
@@ -166,10 +174,12 @@ def _fit_timed(est, X, y, seconds):
     The fitted estimator, the time of the whole fit, and how many times its trees the
     whole has.
     """
+    if _counts_trees(est):
+        # Threads that wait for each other at each step of a small tree, as they do
+        # where other work holds a core, would hide what grows with the rows
+        return _fit_lightgbm(est, X, y, 0.15 * seconds, 1)
     package = type(est).__module__.partition(".")[0]
     n_trees = getattr(est, "n_estimators", None) or 0
-    if package == "lightgbm" and n_trees > _LEAST_TREES:
-        return _fit_lightgbm(est, X, y, 0.15 * seconds)
     if package in ("lightgbm", "xgboost") and n_trees > _TREES[1]:
         few, more = _TREES
         first = _timed(clone(est).set_params(n_estimators=few), X, y)[1]
@@ -190,7 +200,13 @@ def _timed(est, X, y):
     return est, (time.perf_counter() - clock, time.process_time() - cpu)
 
 
-def _fit_lightgbm(est, X, y, seconds):
+def _counts_trees(est):
+    """Whether an estimator is LightGBM's, which tells when a tree is grown."""
+    package = type(est).__module__.partition(".")[0]
+    return package == "lightgbm" and (est.n_estimators or 0) > _LEAST_TREES
+
+
+def _fit_lightgbm(est, X, y, seconds, n_jobs):
     """Fit some of the trees; the median one counts, not what came between."""
     from lightgbm.callback import EarlyStopException
 
@@ -203,7 +219,7 @@ def _fit_lightgbm(est, X, y, seconds):
         if n > _TREES[1] or late:
             raise EarlyStopException(env.iteration, [])
 
-    fitted = clone(est)
+    fitted = clone(est).set_params(n_jobs=n_jobs)
     begun = time.perf_counter(), time.process_time()
     fitted.fit(X, y, callbacks=[mark])
     # the first tree comes with what is done once
@@ -212,6 +228,5 @@ def _fit_lightgbm(est, X, y, seconds):
     clock, cpu = (
         one + (est.n_estimators - 1) * tree for one, tree in zip(first, trees)
     )
-    # threads that wait for other work on the machine do so at each tree, of any rows
     fit = Fit(len(X), clock, cpu, first[0] + _LEAST_TREES * trees[0])
     return fitted, fit, max(1.0, est.n_estimators / len(marks))

@@ -119,6 +119,7 @@ def test_what_is_wrong_is_said(capsys, here):
         (90, "1.5 min"),
         (86400, "24.0 h"),
         (3 * 86400, "3.0 days"),
+        (1.6e8, "5.1 years"),
         (5e10, "1,584 years"),
     ],
 )

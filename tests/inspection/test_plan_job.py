@@ -323,6 +323,11 @@ def test_trees_are_counted_and_not_all_grown(monkeypatch):
     assert model.n_estimators == 10**5 and len(seen) >= 2
     assert all(8 <= fitted.booster_.num_trees() <= 42 for fitted, *_ in seen)
     assert plan.seconds > 10**5 * 1e-6 and plan.cpu_seconds > 0
+    # one thread tells what grows with the rows, and a last fit what threads gain
+    assert {fitted.n_jobs for fitted, *_ in seen} == {1}
+    plan_job(model.set_params(n_jobs=2), **SIZE, **QUICK)
+    assert [fitted.n_jobs for fitted, *_ in seen][-2:] == [1, 2]
+    assert model.n_jobs == 2
 
 
 @pytest.mark.parametrize(
