@@ -4,7 +4,7 @@ Each job is forecast in a fresh process and then done in another one, whose time
 peak of anonymous memory (RssAnon of /proc/self/status, Linux only) are what counts. The
 jobs are a fit of the supervised autoencoder, a search of perceptrons with a
 walk-forward evaluation of each trial, and a fit of LightGBM. Where wall time is off and
-processor time is not, other work was done on the machine. The whole takes about four
+processor time is not, other work was done on the machine. The whole takes about five
 minutes of two cores that do nothing else.
 
     python benchmarks/bench_plan.py [--rows 200000] [--features 780] [--quick]
@@ -51,7 +51,7 @@ ALL_ROWS, ALL_ERAS = 2_746_268, 574
 def fit_job(quick):
     """A fit of the supervised autoencoder."""
     model = SupervisedAutoencoderRegressor(
-        max_epochs=1 if quick else 3, patience=None, random_state=0
+        max_epochs=1 if quick else 2, patience=None, random_state=0
     )
     return model, {}, model
 

@@ -97,7 +97,8 @@ def of_estimator(estimator, job, seconds, rng, tick):
         _, fit, _ = _fit_lightgbm(est, X, y, 0.15 * seconds, est.n_jobs)
         factor = fit.seconds / found[-1].seconds
         fit_start, fit_row = factor * fit_start, factor * fit_row
-        ratio /= factor
+        # threads that wait for each other take processors, too
+        ratio = fit.cpu / fit.seconds
     predict_row = share * predict_row_seconds(fitted, X, 0.1 * seconds)
     return UnitCosts(fit_start, fit_row, 0.0, predict_row, cpu_ratio=ratio, **shape)
 
