@@ -322,11 +322,18 @@ def _model(args):
     """The estimator that is named, with its parameters."""
     name = args.model
     params = parse_settings(args.set, [name])[name]
-    if hasattr(args, "epochs"):
-        params = {**params, "max_epochs": args.epochs}
     if name in MODELS:
-        return make_model(name, params, seed=0, progress=False)
-    return set_parameters(_other_model(name), name, params, {"random_state": 0})
+        model = make_model(name, params, seed=0, progress=False)
+    else:
+        model = set_parameters(_other_model(name), name, params, {"random_state": 0})
+    if hasattr(args, "epochs"):
+        if "max_epochs" not in model.get_params():
+            raise ValueError(
+                f"--epochs is for networks, and {name} is none. Say how long it is "
+                "fitted by --set, for example n_estimators=200."
+            )
+        model.set_params(max_epochs=args.epochs)
+    return model
 
 
 def _other_model(name):

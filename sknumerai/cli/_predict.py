@@ -119,10 +119,8 @@ class _Exported:
 
     def __init__(self, function, feature_set, path, args):
         arguments = inspect.signature(function).parameters.values()
-        if (
-            sum(a.default is a.empty and a.kind != a.VAR_POSITIONAL for a in arguments)
-            > 1
-        ):
+        needed = [a for a in arguments if a.default is a.empty]
+        if sum(a.kind not in (a.VAR_POSITIONAL, a.VAR_KEYWORD) for a in needed) > 1:
             raise ValueError(
                 f"{path} asks for the live benchmark models too. `sknumerai submit "
                 "--dry-run --out FILE` gives it both."

@@ -8,8 +8,6 @@ import pandas as pd
 from sknumerai.inspection import _machine
 from sknumerai.inspection._unit_costs import leaves, network_within
 
-# Numbers of a slice of rows that networks score at a time; the least rows of one
-_SLICE, _LEAST_SLICE = 2**23, 256
 # Weights, gradients, two moments of Adam, the best weights so far, the fitted copy
 _COPIES_OF_WEIGHTS = 6
 # Era code, position in a shuffled epoch, and what the index of a frame holds of a row
@@ -96,11 +94,14 @@ def memory_of(estimator, job, costs, n_rows):
         parts["products of features"] = (products, "RAM")
     if network_within(estimator) is None:
         return parts
+    # torch is there, now that there is a network
+    from sknumerai.neural_network._inference import rows_of_slice
+
     k = job.n_features
     weights = 4.0 * _COPIES_OF_WEIGHTS * costs.n_parameters
     # a batch as int8 and as float32; what the way back needs of it
     step = (costs.step_rows or 0) * (5.0 * k + costs.row_bytes + 8 * costs.widest)
-    rows = min(max(_LEAST_SLICE, _SLICE // k), n_rows)
+    rows = min(rows_of_slice(k), n_rows)
     predict = rows * (5.0 * k + 8 * costs.widest)
     parts["network and optimizer"] = (weights, "device")
     parts["a batch, or a slice to predict"] = (max(step, predict), "device")

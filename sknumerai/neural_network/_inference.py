@@ -18,6 +18,7 @@ from sknumerai.utils import check_eras, one_era
 MAX_ROWS_OF_ONE_ERA = 15_000
 # Elements of a float32 slice of rows: about 32 MB, whatever the number of features.
 _CHUNK = 2**23
+_LEAST_ROWS = 256
 # More rows than these go through wide layers in more time for each, out of the cache.
 _MOST_ROWS = 2**13
 
@@ -83,6 +84,11 @@ def resolve_device(device):
     return found if device_is_there(found) else torch.device("cpu")
 
 
+def rows_of_slice(n_features, chunk=_CHUNK):
+    """Return how many rows :func:`forward_rows` takes at a time."""
+    return min(max(_LEAST_ROWS, chunk // max(1, n_features)), _MOST_ROWS)
+
+
 def forward_rows(forward, X, *, scale, device, rows=None, chunk=_CHUNK):
     """Apply a function of tensors to slices of rows.
 
@@ -112,7 +118,7 @@ def forward_rows(forward, X, *, scale, device, rows=None, chunk=_CHUNK):
         float32.
     """
     n_rows = X.shape[0] if rows is None else len(rows)
-    step = min(max(256, chunk // max(1, X.shape[1])), _MOST_ROWS)
+    step = rows_of_slice(X.shape[1], chunk)
     output = None
     with torch.inference_mode():
         for start in range(0, n_rows, step):

@@ -101,6 +101,8 @@ def test_what_is_wrong_is_said(capsys, here):
         (["plan", "nowhere.parquet"], "nowhere.parquet"),
         (["plan", "x", "--features", 3], "--every, --split and --feature-set"),
         (["plan", "--rows", 9, "--features", 2, "--feature-set", "small"], "780"),
+        (["plan", "--rows", 9, "--features", 2, "--model", "ridge", "--epochs", 3],
+         "--epochs is for networks, and ridge is none"),
     ):  # fmt: skip
         code, _, err = run(capsys, *argv)
         assert code == 1 and text in err, err

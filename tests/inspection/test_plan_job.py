@@ -180,7 +180,7 @@ def test_memory_of_a_card_by_the_same_formulas(known_costs, monkeypatch):
     plan = plan_job(model, **SIZE, vram=1e9)
     on_card = plan.memory[plan.memory["where"] == "device"]
     weights, batch = 24e6, 1000 * (12 * 5 + 1e4 + 8 * 64)
-    slice_ = 52_000 * (12 * 5 + 8 * 64)
+    slice_ = 8192 * (12 * 5 + 8 * 64)
     rows = 52_000 * (12 + 4)
     assert on_card.bytes.sum() == pytest.approx(
         weights + max(batch, slice_) + rows + 5e8
@@ -395,6 +395,13 @@ def test_memory_that_gives_out_is_told(monkeypatch, error):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_few_features_are_not_predicted_in_slices_of_millions_of_rows(known_costs):
+    known_costs(widest=256)
+    plan = plan_job(MLPRegressor(), n_rows=10**6, n_features=5, **QUICK)
+    bytes_ = plan.memory.bytes["a batch, or a slice to predict"]
+    assert bytes_ == 8192 * (5 * 5 + 8 * 256)
+
+
 def test_products_of_features_are_counted(known_costs):
     """The command line's ridge casts blocks and holds features x features."""
     from sknumerai.cli._ridge import BlockRidge
