@@ -164,8 +164,14 @@ def open_final(settings, identity, done, train_era):
     if look["rows"] != there:
         raise SystemExit(
             f"--final: the eras from {first} on are not those that were used on "
-            f"{look['date']} ({look['rows']}, now {there}): a newer download? Without "
-            "--final the tables of that day are shown; for others name another --out."
+            f"{look['date']} ({look['rows']}, now {there}): a newer download? "
+            + (
+                "Without --final the tables of that day are shown; for others name "
+                "another --out."
+                if look["complete"]
+                else "That look was interrupted and ends with the files of that day "
+                "alone; with others name another --out."
+            )
         )
     if look["complete"]:
         return

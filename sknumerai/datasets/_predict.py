@@ -123,11 +123,16 @@ def predict_numerai(
     ValueError
         If the file lacks features of the model, the model does not say which it reads,
         ids, eras or features are not valid, eras are scattered over more of the file
-        than fits into memory, the model gives another number of predictions, or `out`
-        is a folder or a table that holds no predictions.
+        than fits into memory, the model gives another number of predictions or no
+        numbers, or `out` is a folder or a table that holds no predictions.
 
     OSError
         If the disk is too full. Nothing is left behind.
+
+    Warns
+    -----
+    UserWarning
+        If predictions are missing or infinite, with how many and where.
 
     See Also
     --------
@@ -180,6 +185,7 @@ def predict_numerai(
     values = _predict(model, stream, rows, positions, named, verbose)
     for file in files:
         file.check_unchanged()
+    _warn_of_gaps(rows, positions, values)
     frame = _frame(rows, positions, values)
     if out is None:
         return frame
@@ -289,7 +295,7 @@ def _predict(model, stream, rows, positions, named, verbose):
                 X = pd.DataFrame(
                     matrix, index=index, columns=stream.features, copy=False
                 )
-            y = np.asarray(model.predict(X, **params))
+            y = _numbers(model.predict(X, **params), label)
             if len(y) != len(matrix):
                 raise ValueError(
                     f"{CALLER}: the model gives {len(y)} predictions for the "
@@ -308,6 +314,36 @@ def _predict(model, stream, rows, positions, named, verbose):
             values[chosen] = y
             bar.update(len(matrix))
     return values
+
+
+def _numbers(y, label):
+    """Predictions as numbers; one column is no table."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{CALLER}: the model's predictions of era {label} are no numbers, but "
+            f"{y.dtype}. It takes a regressor, or a classifier in a wrapper that gives "
+            "its probabilities."
+        )
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def _warn_of_gaps(rows, positions, values):
+    """Warn of predictions that are missing or infinite: no submission takes them."""
+    if values.dtype.kind != "f":
+        return
+    finite = np.isfinite(values)
+    if values.ndim == 2:
+        finite = finite.all(axis=1)
+    if not finite.all():
+        eras = np.unique(rows.codes[positions[~finite]])
+        warnings.warn(
+            f"{CALLER}: {np.sum(~finite):,} of {len(finite):,} predictions are missing or "
+            f"infinite, in {len(eras)} era(s), first in {rows.labels[eras[0]]}. Numerai "
+            "takes no such ones.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _as_slice(positions):

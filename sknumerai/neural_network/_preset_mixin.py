@@ -31,7 +31,7 @@ class PresetMixin:
         ValueError
             If there is no such preset.
         """
-        if name not in cls._presets:
+        if name not in list(cls._presets):
             raise ValueError(
                 f"{cls.__name__}.from_preset: name must be one of "
                 f"{sorted(cls._presets)}. Got {name!r}."

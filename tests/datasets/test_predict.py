@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
@@ -307,6 +308,40 @@ def test_a_csv_file_is_written_and_others_are_not_written_over(tmp_path, models)
         with pytest.raises(ValueError, match="holds no predictions"):
             predict_numerai(models["ridge"], path, out=out, verbose=0)
         assert out.read_bytes() == other
+
+
+class Gives(BaseEstimator):
+    """Predicts what a function makes of the number of rows."""
+
+    feature_names_in_ = np.array(["feature_a"], dtype=object)
+
+    def __init__(self, make):
+        self.make = make
+
+    def predict(self, X):
+        return self.make(len(X))
+
+
+def test_one_column_is_a_prediction_like_one_without(tmp_path):
+    path = write(make_frame(range(20, 22), N_ROWS, seed=1), tmp_path, 40)
+    flat, column = (
+        predict_numerai(Gives(lambda n, s=s: np.arange(n * 1.0).reshape(n, *s)), path)
+        for s in ((), (1,))
+    )
+    same(column, flat)
+
+
+def test_predictions_that_no_submission_takes_are_told(tmp_path):
+    path = write(make_frame(range(20, 22), N_ROWS, seed=1), tmp_path, 40)
+    for bad in (np.nan, np.inf):
+        model = Gives(lambda n, bad=bad: np.r_[0.5, bad, np.full(n - 2, 0.5)])
+        with pytest.warns(
+            UserWarning, match="2 of .* infinite, in 2 era.*first in 0020"
+        ):
+            predict_numerai(model, path)
+    with pytest.raises(ValueError, match="era 0020 are no numbers"):
+        predict_numerai(Gives(lambda n: np.full(n, "up")), path, out=tmp_path / "p.csv")
+    assert not (tmp_path / "p.csv").exists()
 
 
 @pytest.mark.parametrize("name", ["live_example_preds.parquet", "preds.csv"])
