@@ -95,7 +95,8 @@ def of_estimator(estimator, job, seconds, rng, tick):
     fit_start, fit_row, ratio = growth(found)
     if threads:
         _, fit, _ = _fit_lightgbm(est, X, y, 0.15 * seconds, est.n_jobs)
-        factor = fit.seconds / found[-1].seconds
+        # where threads are slower than one, others hold the cores for the moment
+        factor = min(1.0, fit.seconds / found[-1].seconds)
         fit_start, fit_row = factor * fit_start, factor * fit_row
         # threads that wait for each other take processors, too
         ratio = fit.cpu / fit.seconds

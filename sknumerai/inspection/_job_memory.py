@@ -18,8 +18,8 @@ _TARGET_BYTES = 4 * 4
 # XGBoost float32 and bins; scikit-learn float64, its linear models a centred copy too
 _FOREIGN = {"lightgbm": 5, "xgboost": 5, "sklearn.linear_model": 16, "sklearn": 8}
 _UNKNOWN = 8
-# LightGBM chooses its bins by so many rows, of which it holds float64
-_SAMPLE_ROWS, _SAMPLE_BYTES = 200_000, 8
+# LightGBM chooses its bins by so many rows, of which it holds float64 and positions
+_SAMPLE_ROWS, _SAMPLE_BYTES = 200_000, 12
 # Torch with CUDA holds so much of a card before it holds any data
 CUDA_CONTEXT = 5e8
 
