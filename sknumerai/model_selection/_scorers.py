@@ -54,7 +54,7 @@ def told_once(scorers, y, caller, *, stacklevel=2):
     scorers : dict of str to callable
         By name.
 
-    y : array-like
+    y : array-like or None
         Targets of all rows.
 
     caller : str
@@ -68,7 +68,8 @@ def told_once(scorers, y, caller, *, stacklevel=2):
     scorers : dict of str to callable
         Those for the folds, which no longer warn of it.
     """
-    target = getattr(main_column(y, "y", caller), "name", None)
+    # without y the estimator says what it needs
+    target = None if y is None else getattr(main_column(y, "y", caller), "name", None)
     told = dict(scorers)
     for name, scorer in scorers.items():
         if hasattr(scorer, "told"):
