@@ -12,8 +12,11 @@ import pytest
 from sknumerai.datasets import _features_map, load_numerai, write_numerai
 
 SCRIPT = """
-    import os, sys
+    import os, signal, sys
     from sknumerai.datasets import _memmap, load_numerai
+
+    # what a shell runs in the background is told to ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     turn, calls = _memmap._turn, []
 

@@ -336,6 +336,9 @@ SCRIPT = """
     from sknumerai.datasets import make_numerai
     from sknumerai.model_selection import GroupTimeSeriesSplit, OptunaSearchRegressor
 
+    # what a shell runs in the background is told to ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     class Killed(Ridge):
         n_fits = 0
         def fit(self, X, y):

@@ -1,6 +1,7 @@
 """An experiment that ends itself: a folder, after so many epochs, by which signal."""
 
 import os
+import signal
 import sys
 
 from skorch.callbacks import Callback
@@ -38,5 +39,7 @@ if __name__ == "__main__":
     # pickled by the name that the tests import it by
     from tests.model_selection.walk_forward_script import Ending, experiment
 
+    # what a shell runs in the background is told to ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     Ending.last, Ending.signal = int(sys.argv[2]), int(sys.argv[3])
     experiment(sys.argv[1])
