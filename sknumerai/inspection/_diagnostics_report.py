@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from numbers import Integral, Real
 
 from sknumerai.inspection import _report_page as page
-from sknumerai.inspection._report import DiagnosticsReport, check_path
+from sknumerai.inspection._report import DiagnosticsReport
 from sknumerai.inspection._report_drawings import draw_figures, legend_dashes
 from sknumerai.inspection._report_findings import (
     Findings,
@@ -28,6 +28,7 @@ from sknumerai.inspection._report_tables import (
 )
 from sknumerai.metrics._policy_argument import check_policy
 from sknumerai.utils import import_optional
+from sknumerai.utils._output_path import check_output
 
 CALLER = "diagnostics_report"
 
@@ -199,7 +200,7 @@ def diagnostics_report(
         # before minutes of work
         import_optional(name, extra="plot", caller=CALLER)
     if path is not None:
-        path = check_path(path, CALLER)
+        path = check_output(path, CALLER)
     policy = check_policy(policy, CALLER)
     _check_options(confidence_level, n_resamples, title)
     named = {"meta_model": meta_model, "benchmark": benchmark, "features": features}

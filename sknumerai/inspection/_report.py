@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import html
-from pathlib import Path
 
 from sknumerai.utils import whole_file
+from sknumerai.utils._output_path import check_output
 
 
 class DiagnosticsReport:
@@ -77,7 +77,7 @@ class DiagnosticsReport:
         IsADirectoryError
             If it is a folder.
         """
-        path = check_path(path, "DiagnosticsReport.save")
+        path = check_output(path, "DiagnosticsReport.save")
         with whole_file(path) as part:
             part.write_text(self.html, encoding="utf-8")
         return path
@@ -97,30 +97,3 @@ class DiagnosticsReport:
             f'<iframe srcdoc="{html.escape(self.html)}" title="diagnostics report" '
             'style="width: 100%; height: 50rem; border: 0"></iframe>'
         )
-
-
-def check_path(path, caller):
-    """Check that a file can be written there, before what is to be written is made.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-
-    caller : str
-        Name to begin error messages with.
-
-    Returns
-    -------
-    path : pathlib.Path
-        The file.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{caller}: {path} is a folder; name a file in it.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"{caller}: the folder {path.parent} for {path.name} does not exist. Create "
-            "it first."
-        )
-    return path

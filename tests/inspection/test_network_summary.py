@@ -63,7 +63,7 @@ def test_networks_that_cannot_be_copied_are_told():
     assert network_summary(network, input_shape=3).n_parameters == 11
 
 
-# TODO remove, and the test, when torch has no scripts any more
+# torch 2.13 still makes scripts, and warns
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")
 def test_script_modules_are_told():
     network = torch.jit.script(nn.Linear(3, 2))
