@@ -14,9 +14,9 @@ from sknumerai.inspection._feature_noise import KINDS, SCALE_FREE, FeatureNoise
 from sknumerai.inspection._noise_robustness_display import NoiseRobustnessDisplay
 from sknumerai.inspection._noisy_predictions import NoisyPredictions, have_targets
 from sknumerai.metrics import compare_scores, numerai_corr_score, score_summary
+from sknumerai.metrics._base_era_scorer import BaseEraScorer
 from sknumerai.metrics._blocks import block_rows, check_enough
 from sknumerai.metrics._scored_predictions import main_column
-from sknumerai.metrics._scorer import BaseEraScorer
 from sknumerai.utils import (
     check_eras,
     refuse_era_column,

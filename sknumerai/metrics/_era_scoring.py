@@ -10,12 +10,12 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from sknumerai.exceptions import ScoringError
 from sknumerai.metrics._aggregates import aggregate_scores
+from sknumerai.metrics._base_era_scorer import BaseEraScorer
 from sknumerai.metrics._columns_of_x import ColumnsOfX, SideOfX
 from sknumerai.metrics._cuts import EraCuts
 from sknumerai.metrics._horizon_warnings import warn_of_horizons
 from sknumerai.metrics._inputs import check_predictions, check_target
 from sknumerai.metrics._ranked import RankTables
-from sknumerai.metrics._scorer import BaseEraScorer
 from sknumerai.metrics._scorer_inputs import ScoredRows
 from sknumerai.metrics._scoring_formulas import (
     CALLER,

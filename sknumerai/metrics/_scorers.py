@@ -4,9 +4,10 @@
 
 from inspect import Parameter
 
+from sknumerai.metrics._base_era_scorer import check_one_number
 from sknumerai.metrics._correlation import numerai_corr_score, spearman_score
 from sknumerai.metrics._scored_predictions import parameters_of
-from sknumerai.metrics._scorer import EraScorer, check_one_number
+from sknumerai.metrics._scorer import EraScorer
 from sknumerai.metrics._side_inputs import FROM_X, SideInputs, as_input, is_input
 
 BY_POSITION = (
